@@ -1,0 +1,1 @@
+//! expand, resolve, graph, lookback, lower

@@ -1,0 +1,1 @@
+//! Runs a plan bar by bar: reference interpreter, live driver, panel driver

@@ -1,0 +1,100 @@
+//! What every loaded model can do, and the half that all kinds share: lanes, scaling, checks.
+
+use std::fmt;
+
+use crate::error::ModelError;
+use crate::manifest::Manifest;
+use crate::scaler::Lanes;
+
+/// One symbol's place in a model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LaneId(pub u32);
+
+/// A loaded model. It keeps no state from one call to the next: the same window gives the same bits.
+pub trait Predictor: Send {
+    /// What the model says about itself.
+    fn manifest(&self) -> &Manifest;
+
+    /// The lane of a symbol.
+    ///
+    /// # Errors
+    /// [`ModelError::UnknownSymbol`] where the model has a scaler per symbol and none for this one.
+    fn lane(&self, symbol: &str) -> Result<LaneId, ModelError>;
+
+    /// The prediction for one window, in the unit of the target.
+    ///
+    /// `window` is row-major, oldest row first: `manifest().window` rows of all features, raw.
+    ///
+    /// # Errors
+    /// [`ModelError::WindowSize`] for another number of values, [`ModelError::NonFinite`] for a NaN
+    /// or an infinity in the window or as the result.
+    fn predict(&mut self, lane: LaneId, window: &[f64]) -> Result<f64, ModelError>;
+
+    /// The net's own output for a window that is scaled already; for comparing the net alone.
+    ///
+    /// # Errors
+    /// As [`Predictor::predict`].
+    #[doc(hidden)]
+    fn predict_scaled(&mut self, lane: LaneId, window: &[f32]) -> Result<f32, ModelError>;
+}
+
+impl fmt::Debug for dyn Predictor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Predictor").field(self.manifest()).finish()
+    }
+}
+
+/// The net of a model: scaled window in, standardised prediction out.
+pub(crate) trait Net: Send {
+    /// `window` has the size that the manifest states; `symbol_id` is inside the embedding.
+    fn run(&mut self, symbol_id: usize, window: &[f32]) -> Result<f32, ModelError>;
+}
+
+/// A net with its manifest and scalers.
+pub(crate) struct ScaledNet<N> {
+    manifest: Manifest,
+    lanes: Lanes,
+    net: N,
+    scaled: Vec<f32>,
+}
+
+impl<N: Net> ScaledNet<N> {
+    /// Runs the net once on a window of zeros, so that what cannot run fails here and not later.
+    pub(crate) fn new(manifest: Manifest, lanes: Lanes, mut net: N) -> Result<Self, ModelError> {
+        let scaled = vec![0.0; manifest.window * manifest.features.len()];
+        let trial = net.run(0, &scaled)?;
+        if !trial.is_finite() {
+            return Err(ModelError::NonFinite { what: "the model's output for a window of zeros".into() });
+        }
+        Ok(Self { manifest, lanes, net, scaled })
+    }
+
+    fn check_size(&self, got: usize) -> Result<(), ModelError> {
+        let (rows, features) = (self.manifest.window, self.manifest.features.len());
+        if got == rows * features { Ok(()) } else { Err(ModelError::WindowSize { rows, features, got }) }
+    }
+}
+
+impl<N: Net> Predictor for ScaledNet<N> {
+    fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    fn lane(&self, symbol: &str) -> Result<LaneId, ModelError> {
+        self.lanes.find(symbol)
+    }
+
+    fn predict(&mut self, lane: LaneId, window: &[f64]) -> Result<f64, ModelError> {
+        self.check_size(window.len())?;
+        let (symbol_id, scaler) = self.lanes.get(lane)?;
+        scaler.scale(window, &self.manifest.features, &mut self.scaled)?;
+        let y = self.net.run(symbol_id, &self.scaled)?;
+        scaler.denormalise(y)
+    }
+
+    fn predict_scaled(&mut self, lane: LaneId, window: &[f32]) -> Result<f32, ModelError> {
+        self.check_size(window.len())?;
+        let (symbol_id, _) = self.lanes.get(lane)?;
+        self.net.run(symbol_id, window)
+    }
+}

@@ -1,0 +1,10 @@
+//! Checkpoints and graphs in, predictions out, compared with values from elsewhere: PyTorch's own
+//! outputs where the shared fixtures are present, a plain `f64` LSTM written here otherwise.
+
+mod bad_config;
+mod damage;
+mod made;
+mod pt;
+mod reference;
+mod shared;
+mod support;

@@ -1,0 +1,27 @@
+//! What the compiler hands to the engine: frames, columns and the ops that compute them.
+//!
+//! Read in this order: [`Op`] (what can be computed), [`Graph`] (the builder: ops in single-assignment form,
+//! equal ones kept once), [`reach`](mod@reach) (how far back each op looks), [`lookback`](mod@lookback) (how much history a value
+//! needs), [`Plan`] (all of it, with a fingerprint over everything that can change a bit).
+//!
+//! Nothing here knows YAML, sockets or a clock.
+
+mod fingerprint;
+mod frame;
+mod graph;
+mod ids;
+pub mod lookback;
+mod op;
+mod plan;
+mod print;
+pub mod reach;
+mod rowwise;
+
+pub use fingerprint::Fingerprint;
+pub use frame::{Frame, Gap, Incomplete, Label, Origin};
+pub use graph::{Graph, Ops};
+pub use ids::{ColumnId, FrameId, ModelId, ValueId};
+pub use lookback::{Need, Needs, PathStep};
+pub use op::{Aggregate, F64, Node, Op, PairFn, Row1, Row2, Ties, Type, WindowFn};
+pub use plan::{Column, Emission, ModelUse, Plan, PlanError, Source};
+pub use reach::{Reach, Tier};

@@ -1,0 +1,189 @@
+//! The plan: what the engine runs.
+
+use crate::lookback::{Structure, Until};
+use crate::{ColumnId, F64, Fingerprint, Frame, FrameId, Needs, Node, Op, Origin, Type, ValueId};
+use serde::{Deserialize, Serialize};
+use sigc_market::{Field, Symbol};
+
+/// Raised whenever the same ops would give other bits: a kernel's order of operations, a null rule.
+const SEMANTICS: u32 = 1;
+
+/// A compiled pipeline. Frames, columns and ops are in topological order; see [`Plan::verify`] for what must hold.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// The pipeline's name; travels with every row as `dag_name`.
+    pub name: String,
+    /// What settling means: `warmup.tolerance`.
+    pub tolerance: F64,
+    /// The frames, each after the one it is resampled from.
+    pub frames: Vec<Frame>,
+    /// The data steps, one per source frame.
+    pub sources: Vec<Source>,
+    /// The ops in single-assignment form: operands have smaller ids.
+    pub nodes: Vec<Node>,
+    /// The models.
+    pub models: Vec<ModelUse>,
+    /// The columns, in the order they are made.
+    pub columns: Vec<Column>,
+    /// What is emitted.
+    pub emission: Emission,
+}
+
+/// A data step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Source {
+    /// Its frame.
+    pub frame: FrameId,
+    /// The step's name: `data.binance_futures`.
+    pub using: String,
+    /// The universe, in the order written.
+    pub symbols: Vec<Symbol>,
+    /// What its bars hold.
+    pub fields: Vec<Field>,
+}
+
+/// A model step.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ModelUse {
+    /// The step's name: `models.onnx`.
+    pub using: String,
+    /// The values it reads, in the model's order.
+    pub inputs: Vec<ValueId>,
+    /// Their columns' names.
+    pub input_names: Vec<String>,
+    /// Rows of the window, the current one included.
+    pub window: u32,
+    /// Fingerprint of the weights and scaler; `None` while the checkpoint is not there.
+    pub checkpoint: Option<String>,
+    /// Checked parameters, by name; no secrets.
+    pub params: serde_json::Map<String, serde_json::Value>,
+}
+
+/// A column of a frame.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Column {
+    /// Its frame.
+    pub frame: FrameId,
+    /// Its name; may contain dots.
+    pub name: String,
+    /// What computes it.
+    pub value: ValueId,
+    /// What it holds.
+    pub r#type: Type,
+}
+
+/// What is emitted once per symbol and row of a frame.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Emission {
+    /// The prediction.
+    pub column: ColumnId,
+    /// More columns in the record, of the same frame.
+    pub extra: Vec<ColumnId>,
+}
+
+/// Why a plan is not well formed: a fault of the compiler, or a file that was tampered with.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PlanError {
+    /// An operand does not come before its user.
+    #[error("value {0} has an operand that does not come before it")]
+    Order(ValueId),
+    /// An operand of another frame outside an aggregate or as-of op.
+    #[error("value {0} mixes rows of two frames")]
+    Frames(ValueId),
+    /// A parameter outside its range.
+    #[error("value {0} has a parameter outside its range")]
+    Parameter(ValueId),
+    /// An id past the end of its list.
+    #[error("the plan refers to something that is not in it")]
+    Dangling,
+}
+
+impl Plan {
+    /// What lookback reads.
+    pub fn structure(&self) -> Structure<'_> {
+        Structure { frames: &self.frames, nodes: &self.nodes, models: &self.models, tolerance: self.tolerance.0 }
+    }
+
+    /// One frame.
+    pub fn frame(&self, id: FrameId) -> &Frame {
+        &self.frames[id.index()]
+    }
+
+    /// One column.
+    pub fn column(&self, id: ColumnId) -> &Column {
+        &self.columns[id.index()]
+    }
+
+    /// The column of a frame by name.
+    pub fn find(&self, frame: &str, column: &str) -> Option<ColumnId> {
+        let found = self.columns.iter().position(|c| c.name == column && self.frame(c.frame).name == frame);
+        found.map(ColumnId::new)
+    }
+
+    /// The frame whose rows are emitted.
+    pub fn emission_frame(&self) -> FrameId {
+        self.column(self.emission.column).frame
+    }
+
+    /// The values an emission waits for.
+    pub fn roots(&self) -> Vec<ValueId> {
+        let ids = std::iter::once(self.emission.column).chain(self.emission.extra.iter().copied());
+        ids.map(|c| self.column(c).value).collect()
+    }
+
+    /// What the emission needs of every frame, settled.
+    pub fn needs(&self) -> Needs {
+        self.structure().needs(&self.roots(), Until::Settled)
+    }
+
+    /// Over everything that can change a bit; names of columns and frames count, since rows carry them.
+    pub fn fingerprint(&self) -> Fingerprint {
+        let canonical = serde_json::to_vec(&(SEMANTICS, self)).expect("a plan has string keys and finite numbers only");
+        Fingerprint::of(&canonical)
+    }
+
+    /// Checks what every stage after lowering relies on.
+    pub fn verify(&self) -> Result<(), PlanError> {
+        let frame_exists = |f: FrameId| f.index() < self.frames.len();
+        for (i, frame) in self.frames.iter().enumerate() {
+            if let Origin::Resample { of } = frame.origin
+                && (of.index() >= i || !frame.interval.is_multiple_of(self.frames[of.index()].interval))
+            {
+                return Err(PlanError::Dangling);
+            }
+        }
+        for (i, node) in self.nodes.iter().enumerate() {
+            let id = ValueId::new(i);
+            if !frame_exists(node.frame) {
+                return Err(PlanError::Dangling);
+            }
+            let operands: Vec<ValueId> = match node.op {
+                Op::Model { model } => self.models.get(model.index()).ok_or(PlanError::Dangling)?.inputs.clone(),
+                op => op.operands().collect(),
+            };
+            if operands.iter().any(|x| x.index() >= i) {
+                return Err(PlanError::Order(id));
+            }
+            let crosses = matches!(node.op, Op::Aggregate { .. } | Op::AsOf { .. });
+            if operands.iter().any(|x| (self.nodes[x.index()].frame != node.frame) != crosses) {
+                return Err(PlanError::Frames(id));
+            }
+            let in_range = match node.op {
+                Op::Lag { n, .. } | Op::Skip { n, .. } => n >= 1,
+                Op::Window { n, min_count, .. } => n >= 1 && (1..=n).contains(&min_count),
+                Op::Pair { n, .. } => n >= 2,
+                Op::Smooth { alpha, seed, .. } => alpha.0 > 0.0 && alpha.0 <= 1.0 && seed >= 1,
+                Op::Const(x) => x.0.is_finite(),
+                _ => true,
+            };
+            if !in_range {
+                return Err(PlanError::Parameter(id));
+            }
+        }
+        let dangling = self.sources.iter().any(|s| !frame_exists(s.frame))
+            || self.columns.iter().any(|c| !frame_exists(c.frame) || c.value.index() >= self.nodes.len())
+            || self.models.iter().any(|m| m.window == 0 || m.inputs.is_empty())
+            || self.emission.extra.iter().chain([&self.emission.column]).any(|c| c.index() >= self.columns.len());
+        if dangling { Err(PlanError::Dangling) } else { Ok(()) }
+    }
+}
