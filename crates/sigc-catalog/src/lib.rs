@@ -20,7 +20,7 @@ pub use data::{DataStep, GAP, INTERVAL, LABEL, UNIVERSE};
 pub use feature::{Example, Feature, Inputs, Output, Role};
 pub use host::{Host, NoFiles};
 pub use model::{ModelFacts, ModelProblem, ModelStep, WINDOW_SIZE};
-pub use param::{AnyParam, Param, ParamKind, Spec, Value};
+pub use param::{AnyParam, Default, Param, ParamKind, Spec, Value};
 pub use sink::{DEDUP_KEY, SinkStep};
 pub use transform::{INCOMPLETE, Shape, TARGET_FREQ, TransformStep};
 

@@ -1,0 +1,285 @@
+//! Steps in order, each column with its ops.
+//!
+//! The steps and what they read of each other are a directed graph. Cycles are reported as paths, reads of something
+//! made further down as such, and steps that feed nothing as dead. Then the live steps are built in order: every
+//! feature adds its ops to one shared [`Graph`], where equal ops are kept once.
+
+use crate::typed::{ColId, TOrigin, TStep, Typed, What};
+use petgraph::algo::tarjan_scc;
+use petgraph::stable_graph::{NodeIndex, StableDiGraph};
+use petgraph::visit::{Dfs, Reversed};
+use sigc_catalog::Inputs;
+use sigc_diag::{Diag, Diags, E0217, E0218, W0202};
+use sigc_market::Field;
+use sigc_plan::{Aggregate, Frame, FrameId, Graph, ModelId, ModelUse, Op, Origin, ValueId};
+
+/// A pipeline as ops.
+#[derive(Debug, Clone)]
+pub struct Dag {
+    /// The pipeline it was made from.
+    pub typed: Typed,
+    /// The frames, complete; ids as in `typed`.
+    pub frames: Vec<Frame>,
+    /// The live steps, in an order in which everything is made before it is read.
+    pub order: Vec<usize>,
+    /// Which step reads which: `(maker, reader)` by position, sorted.
+    pub edges: Vec<(usize, usize)>,
+    /// The ops of all live steps.
+    pub graph: Graph,
+    /// The models.
+    pub models: Vec<ModelUse>,
+    /// The value of every column of a live step.
+    pub values: Vec<Option<ValueId>>,
+}
+
+/// Orders and builds the steps. `None` if the pipeline has holes or cycles, which were reported.
+pub fn graph(typed: &Typed, diags: &mut Diags) -> Option<Dag> {
+    let edges = edges(typed);
+    let mut g: StableDiGraph<usize, ()> = StableDiGraph::new();
+    let nodes: Vec<NodeIndex> = (0..typed.steps.len()).map(|i| g.add_node(i)).collect();
+    for &(a, b) in &edges {
+        g.add_edge(nodes[a], nodes[b], ());
+    }
+    let cyclic = report_cycles(typed, &g, &edges, diags);
+    let backwards = report_order(typed, &edges, &cyclic, diags);
+    let live = live_steps(typed, &g, &nodes);
+    if let Some(live) = &live {
+        report_dead(typed, live, diags);
+    }
+    let whole = typed.steps.iter().all(|s| s.what.is_some() && s.args.is_some()) && live.is_some();
+    if backwards || !whole || cyclic.iter().any(|&c| c) {
+        return None;
+    }
+    let frames = frames(typed)?;
+    let live = live?;
+    // Everything is made before it is read, so the order written is a topological order.
+    let order: Vec<usize> = (0..typed.steps.len()).filter(|&i| live[i]).collect();
+    let mut dag = Dag {
+        typed: typed.clone(),
+        frames,
+        order: order.clone(),
+        edges,
+        graph: Graph::new(),
+        models: Vec::new(),
+        values: vec![None; typed.columns.len()],
+    };
+    for i in order {
+        build(&mut dag, i)?;
+    }
+    Some(dag)
+}
+
+/// `(maker, reader)` for every column and frame that is read.
+fn edges(typed: &Typed) -> Vec<(usize, usize)> {
+    let mut edges = Vec::new();
+    for (i, step) in typed.steps.iter().enumerate() {
+        edges.extend(step.reads.iter().map(|r| (typed.column(r.value).step, i)));
+        for f in &step.reads_frames {
+            edges.extend(typed.steps.iter().position(|s| s.makes_frame == Some(*f)).map(|maker| (maker, i)));
+        }
+    }
+    edges.sort_unstable();
+    edges.dedup();
+    edges
+}
+
+/// Reports each cycle as a path; gives which steps are in one.
+fn report_cycles(
+    typed: &Typed,
+    g: &StableDiGraph<usize, ()>,
+    edges: &[(usize, usize)],
+    diags: &mut Diags,
+) -> Vec<bool> {
+    let mut cyclic = vec![false; typed.steps.len()];
+    for scc in tarjan_scc(g) {
+        let members: Vec<usize> = scc.iter().map(|n| g[*n]).collect();
+        let own = edges.contains(&(members[0], members[0]));
+        if members.len() == 1 && !own {
+            continue;
+        }
+        members.iter().for_each(|&m| cyclic[m] = true);
+        let path = cycle_through(*members.iter().min().unwrap_or(&0), &members, edges);
+        let first = path[0];
+        let names: Vec<&str> = path.iter().chain([&first]).map(|&i| typed.steps[i].id.as_str()).collect();
+        let step = &typed.steps[first];
+        let message = if path.len() == 1 {
+            format!("`{}` depends on itself", step.id)
+        } else {
+            format!("these steps depend on each other in a circle: {}", names.join(" -> "))
+        };
+        let mut diag = Diag::new(&E0218, step.using.span, message).here(format!("makes `{}`", step.id));
+        for &i in &path[1..] {
+            diag = diag.label(typed.steps[i].using.span, format!("makes `{}`", typed.steps[i].id));
+        }
+        diags.push(diag.help("read a column that is made before this one"));
+    }
+    cyclic
+}
+
+/// A shortest cycle through `start` along the edges between `members`, makers before readers.
+fn cycle_through(start: usize, members: &[usize], edges: &[(usize, usize)]) -> Vec<usize> {
+    let mut from: Vec<(usize, usize)> = Vec::new();
+    let mut front = vec![start];
+    while !front.is_empty() {
+        let mut next = Vec::new();
+        for &a in &front {
+            for &(_, b) in edges.iter().filter(|e| e.0 == a && members.contains(&e.1)) {
+                if b == start {
+                    let mut path = vec![a];
+                    while path[0] != start {
+                        let before = from.iter().find(|f| f.1 == path[0]).map_or(start, |f| f.0);
+                        path.insert(0, before);
+                    }
+                    return path;
+                }
+                if !from.iter().any(|f| f.1 == b) {
+                    from.push((a, b));
+                    next.push(b);
+                }
+            }
+        }
+        front = next;
+    }
+    vec![start]
+}
+
+/// Reports reads of something that is made further down; true if there were any.
+fn report_order(typed: &Typed, edges: &[(usize, usize)], cyclic: &[bool], diags: &mut Diags) -> bool {
+    let mut found = false;
+    for &(maker, reader) in edges.iter().filter(|(m, r)| m > r && !(cyclic[*m] && cyclic[*r])) {
+        found = true;
+        let (made, read) = (&typed.steps[maker], &typed.steps[reader]);
+        let at = read.reads.iter().find(|r| typed.column(r.value).step == maker);
+        let what = match at {
+            Some(r) => format!("the column `{}`", typed.qualified(r.value)),
+            None => format!("the frame `{}`", made.id),
+        };
+        let span = at.map_or(read.using.span, |r| r.span);
+        diags.push(
+            Diag::new(&E0217, span, format!("{what} is read before it is made"))
+                .here("read here")
+                .label(made.using.span, "made here")
+                .help("move the step that makes it up, before the step that reads it"),
+        );
+    }
+    found
+}
+
+/// Which steps the emission needs; `None` while it is not known what is emitted.
+fn live_steps(typed: &Typed, g: &StableDiGraph<usize, ()>, nodes: &[NodeIndex]) -> Option<Vec<bool>> {
+    let emission = typed.emission.as_ref()?;
+    let mut live = vec![false; typed.steps.len()];
+    for id in std::iter::once(&emission.column).chain(&emission.extra) {
+        let mut dfs = Dfs::new(Reversed(g), nodes[typed.column(*id).step]);
+        while let Some(n) = dfs.next(Reversed(g)) {
+            live[g[n]] = true;
+        }
+    }
+    Some(live)
+}
+
+fn report_dead(typed: &Typed, live: &[bool], diags: &mut Diags) {
+    // What a model with unresolved inputs would have read is not dead, only unknown.
+    if typed.steps.iter().any(|s| s.what.is_none()) {
+        return;
+    }
+    for (_, step) in typed.steps.iter().enumerate().filter(|(i, _)| !live[*i]) {
+        let what = match (&step.what, step.makes_frame) {
+            (_, Some(_)) => format!("nothing that is emitted uses the frame `{}`", step.id),
+            _ => format!("nothing that is emitted uses `{}`", step.id),
+        };
+        diags.push(
+            Diag::new(&W0202, step.using.span, what)
+                .here("not used")
+                .help("remove the step, or let the model read what it makes; it is left out of the plan"),
+        );
+    }
+}
+
+/// The frames with everything known; `None` if something is not.
+fn frames(typed: &Typed) -> Option<Vec<Frame>> {
+    let frame = |f: &crate::typed::TFrame| {
+        let origin = match f.origin {
+            TOrigin::Source { gap, .. } => Origin::Source { gap },
+            TOrigin::Resample { of } => Origin::Resample { of: of? },
+        };
+        Some(Frame { name: f.name.clone(), interval: f.interval?, origin, label: f.label })
+    };
+    typed.frames.iter().map(frame).collect()
+}
+
+/// Adds the ops of one step.
+fn build(dag: &mut Dag, i: usize) -> Option<()> {
+    let step: TStep = dag.typed.steps[i].clone();
+    let args = step.args.as_ref()?;
+    match step.what.as_ref()? {
+        What::Data(_) => {
+            for &c in &step.makes {
+                let (frame, field) = (dag.typed.column(c).frame, dag.typed.column(c).field?);
+                let value = dag.graph.push(frame, Op::Input(field));
+                dag.values[c.0] = Some(value);
+            }
+        }
+        What::Resample { incomplete } => {
+            let parent = *step.reads_frames.first()?;
+            for &c in &step.makes {
+                let (frame, field) = (dag.typed.column(c).frame, dag.typed.column(c).field?);
+                let x = dag.values[column_with(&dag.typed, parent, field)?.0]?;
+                let op = Op::Aggregate { x, how: aggregate_of(field), incomplete: *incomplete };
+                dag.values[c.0] = Some(dag.graph.push(frame, op));
+            }
+        }
+        What::Align => {
+            for (read, &c) in step.reads.iter().zip(&step.makes) {
+                let x = dag.values[read.value.0]?;
+                dag.values[c.0] = Some(dag.graph.push(dag.typed.column(c).frame, Op::AsOf { x }));
+            }
+        }
+        What::Feature { def, outputs } => {
+            let values: Option<Vec<ValueId>> = step.reads.iter().map(|r| dag.values[r.value.0]).collect();
+            let frame = dag.typed.column(step.reads.first()?.value).frame;
+            let inputs = Inputs::new(def.roles, values?);
+            let made = (def.build)(&mut dag.graph.on(frame), &inputs, args);
+            for (&c, &output) in step.makes.iter().zip(outputs) {
+                dag.values[c.0] = made.get(output).copied();
+            }
+        }
+        What::Model { def, input_names, window, facts } => {
+            let inputs: Option<Vec<ValueId>> = step.reads.iter().map(|r| dag.values[r.value.0]).collect();
+            let frame = dag.typed.column(step.reads.first()?.value).frame;
+            let model = ModelId::new(dag.models.len());
+            dag.models.push(ModelUse {
+                using: def.info.name.into(),
+                inputs: inputs?,
+                input_names: input_names.clone(),
+                window: *window,
+                checkpoint: facts.as_ref().map(|f| f.fingerprint.clone()),
+                params: args.iter().map(|(name, value)| (name.to_string(), value.to_json())).collect(),
+            });
+            let value = dag.graph.push(frame, Op::Model { model });
+            for &c in &step.makes {
+                dag.values[c.0] = Some(value);
+            }
+        }
+    }
+    Some(())
+}
+
+fn column_with(typed: &Typed, frame: FrameId, field: Field) -> Option<ColId> {
+    typed.columns.iter().position(|c| c.frame == frame && c.field == Some(field)).map(ColId)
+}
+
+/// How a bar's field is aggregated into a larger bar, as venues do it.
+fn aggregate_of(field: Field) -> Aggregate {
+    match field {
+        Field::Open => Aggregate::First,
+        Field::High => Aggregate::Max,
+        Field::Low => Aggregate::Min,
+        Field::Close => Aggregate::Last,
+        Field::Volume
+        | Field::QuoteVolume
+        | Field::Trades
+        | Field::TakerBuyVolume
+        | Field::TakerBuyQuoteVolume => Aggregate::Sum,
+    }
+}

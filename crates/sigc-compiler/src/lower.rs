@@ -1,0 +1,79 @@
+//! The plan: live columns and the ops they need, renumbered.
+
+use crate::schedule::Scheduled;
+use crate::typed::{TOrigin, What};
+use sigc_plan::{Column, ColumnId, Emission, F64, ModelUse, Node, Op, Plan, Source, ValueId};
+
+/// Lowers a pipeline without errors to its plan. `None` only where it is not clear what is emitted.
+pub fn lower(s: &Scheduled) -> Option<Plan> {
+    let typed = &s.dag.typed;
+    let emission = typed.emission.as_ref()?;
+    let keep = reachable(s);
+    let mut renumbered: Vec<Option<ValueId>> = vec![None; s.nodes.len()];
+    let mut nodes: Vec<Node> = Vec::new();
+    for (i, node) in s.nodes.iter().enumerate().filter(|(i, _)| keep[*i]) {
+        let op = node.op.map_operands(|x| renumbered[x.index()].expect("operands come before their users"));
+        renumbered[i] = Some(ValueId::new(nodes.len()));
+        nodes.push(Node { frame: node.frame, op });
+    }
+    let to = |v: ValueId| renumbered[v.index()];
+    let models: Option<Vec<ModelUse>> = s
+        .dag
+        .models
+        .iter()
+        .map(|m| Some(ModelUse { inputs: m.inputs.iter().map(|&v| to(v)).collect::<Option<_>>()?, ..m.clone() }))
+        .collect();
+    let mut columns: Vec<Column> = Vec::new();
+    let mut ids = vec![None; typed.columns.len()];
+    for (i, c) in typed.columns.iter().enumerate() {
+        let Some(value) = s.dag.values[i].and_then(to) else { continue };
+        ids[i] = Some(ColumnId::new(columns.len()));
+        columns.push(Column { frame: c.frame, name: c.name.clone(), value, r#type: c.r#type });
+    }
+    let sources = s
+        .dag
+        .order
+        .iter()
+        .filter_map(|&i| match (&typed.steps[i].what, typed.steps[i].makes_frame) {
+            (Some(What::Data(def)), Some(frame)) => match &typed.frame(frame).origin {
+                TOrigin::Source { symbols, fields, .. } => Some(Source {
+                    frame,
+                    using: def.info.name.into(),
+                    symbols: symbols.clone(),
+                    fields: fields.clone(),
+                }),
+                TOrigin::Resample { .. } => None,
+            },
+            _ => None,
+        })
+        .collect();
+    let extra: Option<Vec<ColumnId>> = emission.extra.iter().map(|c| ids[c.0]).collect();
+    let plan = Plan {
+        name: typed.name.clone(),
+        tolerance: F64(typed.warmup.tolerance),
+        frames: s.dag.frames.clone(),
+        sources,
+        nodes,
+        models: models?,
+        columns,
+        emission: Emission { column: ids[emission.column.0]?, extra: extra? },
+    };
+    debug_assert_eq!(plan.verify(), Ok(()));
+    Some(plan)
+}
+
+/// The ops that some column of a live step needs.
+fn reachable(s: &Scheduled) -> Vec<bool> {
+    let mut keep = vec![false; s.nodes.len()];
+    s.dag.values.iter().flatten().for_each(|v| keep[v.index()] = true);
+    for i in (0..s.nodes.len()).rev() {
+        if !keep[i] {
+            continue;
+        }
+        match s.nodes[i].op {
+            Op::Model { model } => s.dag.models[model.index()].inputs.iter().for_each(|v| keep[v.index()] = true),
+            op => op.operands().for_each(|v| keep[v.index()] = true),
+        }
+    }
+    keep
+}
