@@ -2,8 +2,19 @@
 //!
 //! * [`bars`] reads bar files: csv, csv.gz, zip and parquet, checked row by row.
 //! * [`generate`] makes bars from a seed, for trying a pipeline without any file.
+//! * `sources` are the data steps: what a venue's bars hold, which intervals it offers.
 //! * [`sinks`] stores rows: `csv_append` for a run, a table file for a backfill.
 
 pub mod bars;
 pub mod generate;
 pub mod sinks;
+mod sources;
+
+pub use sources::SOURCES;
+
+use sigc_catalog::Step;
+
+/// All steps of this crate, for the catalog.
+pub fn steps() -> impl Iterator<Item = Step> {
+    SOURCES.iter().copied().map(Step::Data).chain(sinks::SINKS.iter().copied().map(Step::Sink))
+}

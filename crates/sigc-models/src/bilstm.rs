@@ -19,23 +19,15 @@ use crate::weights::Weights;
 /// # Errors
 /// Whatever would hinder [`load_bilstm`]: a missing or damaged file, an architecture that is not
 /// supported, tensors that do not fit the JSON.
-pub fn inspect_bilstm(
-    files: &dyn ReadFiles,
-    dir: &Path,
-    strategy: &str,
-) -> Result<Manifest, ModelError> {
+pub fn inspect_bilstm(files: &dyn ReadFiles, dir: &Path, strategy: &str) -> Result<Manifest, ModelError> {
     Ok(Checkpoint::read(files, dir, strategy)?.manifest)
 }
 
 /// The checkpoint of `strategy` in `dir`, ready to predict.
 ///
 /// # Errors
-/// As [`inspect_bilstm`], and where the net's output for a window of zeros is not finite.
-pub fn load_bilstm(
-    files: &dyn ReadFiles,
-    dir: &Path,
-    strategy: &str,
-) -> Result<Box<dyn Predictor>, ModelError> {
+/// As [`inspect_bilstm`].
+pub fn load_bilstm(files: &dyn ReadFiles, dir: &Path, strategy: &str) -> Result<Box<dyn Predictor>, ModelError> {
     let Checkpoint { manifest, lanes, spec, weights } = Checkpoint::read(files, dir, strategy)?;
     let net = BilstmNet::new(&spec, weights)?;
     Ok(Box::new(ScaledNet::new(manifest, lanes, net)?))
@@ -76,11 +68,7 @@ impl Checkpoint {
 }
 
 /// The JSON and the weights of a strategy.
-fn locate(
-    files: &dyn ReadFiles,
-    dir: &Path,
-    strategy: &str,
-) -> Result<(PathBuf, PathBuf), ModelError> {
+fn locate(files: &dyn ReadFiles, dir: &Path, strategy: &str) -> Result<(PathBuf, PathBuf), ModelError> {
     if strategy.is_empty() || strategy.contains(['/', '\\', '\0']) || strategy.starts_with('.') {
         return Err(ModelError::StrategyName { name: strategy.to_owned() });
     }

@@ -118,9 +118,7 @@ impl Config {
 
 /// The LSTM that the JSON describes; `raw` has passed [`Config::new`].
 pub(crate) fn lstm_spec(path: &Path, raw: &Raw) -> Result<LstmSpec, ModelError> {
-    let unsupported = |what: String| {
-        Err(ModelError::UnsupportedArchitecture { path: path.to_path_buf(), what })
-    };
+    let unsupported = |what: String| Err(ModelError::UnsupportedArchitecture { path: path.to_path_buf(), what });
     let needed = |name: &str, value: Option<usize>| {
         let value = value.ok_or_else(|| ModelError::json(path, format!("`{name}` is missing")))?;
         dim(path, name, value)
@@ -130,9 +128,7 @@ pub(crate) fn lstm_spec(path: &Path, raw: &Raw) -> Result<LstmSpec, ModelError> 
         ("bilstm", _) => {
             return unsupported("a `bilstm` with symbols (that is kind `bilstm_unified`)".into());
         }
-        ("bilstm_unified", Some(symbols)) => {
-            Some((symbols.len(), needed("embedding", raw.embedding)?))
-        }
+        ("bilstm_unified", Some(symbols)) => Some((symbols.len(), needed("embedding", raw.embedding)?)),
         ("bilstm_unified", None) => return Err(ModelError::json(path, "`symbols` is missing")),
         (kind, _) => return unsupported(format!("kind `{kind}`")),
     };

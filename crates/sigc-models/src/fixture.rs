@@ -41,12 +41,7 @@ pub struct CheckpointSpec {
 /// `InvalidInput` for a spec that no model can have, and whatever hinders writing.
 pub fn write_checkpoint(dir: &Path, spec: &CheckpointSpec) -> io::Result<()> {
     check(spec)?;
-    let lstm = LstmSpec {
-        features: spec.features.len(),
-        embedding: None,
-        hidden: spec.hidden,
-        layers: spec.layers,
-    };
+    let lstm = LstmSpec { features: spec.features.len(), embedding: None, hidden: spec.hidden, layers: spec.layers };
     let config = config(spec);
     let mut tensors = Vec::new();
     let mut random = SplitMix64(spec.seed);
@@ -59,9 +54,10 @@ pub fn write_checkpoint(dir: &Path, spec: &CheckpointSpec) -> io::Result<()> {
         tensors.push((name, shape, bytes));
     }
     let views = tensors.iter().map(|(name, shape, bytes)| {
-        Ok((name.as_str(), TensorView::new(Dtype::F32, shape.clone(), bytes)?))
+        let view = TensorView::new(Dtype::F32, shape.clone(), bytes).map_err(io::Error::other)?;
+        Ok((name.as_str(), view))
     });
-    let views: Vec<_> = views.collect::<Result<_, _>>().map_err(io::Error::other)?;
+    let views = views.collect::<io::Result<Vec<_>>>()?;
     // One entry only: several would be written in the random order of a hash map.
     let metadata = HashMap::from([("config".to_owned(), Value::Object(config.clone()).to_string())]);
     let weights = serialize(views, Some(metadata)).map_err(io::Error::other)?;

@@ -26,6 +26,7 @@
 //! | `weights`, `torch_zip`, `pickle` | tensors from `.safetensors` and `.pt` |
 //! | `net`, `bilstm` | the BiLSTM and its checkpoints |
 //! | `onnx_graph`, `onnx` | ONNX graphs |
+//! | [`steps`] | the catalog's model steps, and loading a plan's models |
 //! | [`fixture`] | small checkpoints from a seed |
 
 mod bilstm;
@@ -40,6 +41,7 @@ mod onnx_graph;
 mod pickle;
 mod predictor;
 mod scaler;
+pub mod steps;
 mod torch_zip;
 mod weights;
 

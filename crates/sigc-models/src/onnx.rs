@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use tract_onnx::pb::ModelProto;
 use tract_onnx::prelude::{
-    Framework, InferenceFact, InferenceModelExt, IntoRunnable, IntoTValue, Tensor, TractResult,
+    DatumType, Framework, InferenceFact, InferenceModelExt, IntoRunnable, IntoTValue, Tensor, TractError, TractResult,
     TypedRunnableModel, tvec,
 };
 
@@ -41,8 +41,7 @@ pub fn inspect_onnx(files: &dyn ReadFiles, model: &Path) -> Result<Manifest, Mod
 pub fn load_onnx(files: &dyn ReadFiles, model: &Path) -> Result<Box<dyn Predictor>, ModelError> {
     let OnnxFile { manifest, lanes, proto, inputs } = OnnxFile::read(files, model)?;
     let shape = [1, manifest.window, manifest.features.len()];
-    let plan = guarded(|| build(&proto, &inputs, shape))
-        .map_err(|message| ModelError::onnx(model, message))?;
+    let plan = guarded(|| build(&proto, &inputs, shape)).map_err(|message| ModelError::onnx(model, message))?;
     let net = OnnxNet { plan, shape, symbol_id: inputs.len() > 1 };
     let net = ScaledNet::new(manifest, lanes, net).map_err(|e| match e {
         ModelError::Run { message } => ModelError::onnx(model, message),
@@ -83,27 +82,15 @@ impl OnnxFile {
     }
 }
 
-fn build(
-    proto: &ModelProto,
-    inputs: &[&str],
-    window: [usize; 3],
-) -> TractResult<Arc<TypedRunnableModel>> {
+fn build(proto: &ModelProto, inputs: &[&str], window: [usize; 3]) -> TractResult<Arc<TypedRunnableModel>> {
     let mut model = tract_onnx::onnx().model_for_proto_model(proto)?;
     model.set_input_names(inputs)?;
     model.select_outputs_by_name([PREDICTION])?;
-    model.set_input_fact(0, InferenceFact::dt_shape(f32_type(), window))?;
+    model.set_input_fact(0, InferenceFact::dt_shape(DatumType::F32, window))?;
     if inputs.len() > 1 {
-        model.set_input_fact(1, InferenceFact::dt_shape(i64_type(), [1]))?;
+        model.set_input_fact(1, InferenceFact::dt_shape(DatumType::I64, [1]))?;
     }
     model.into_optimized()?.into_runnable()
-}
-
-fn f32_type() -> tract_onnx::prelude::DatumType {
-    tract_onnx::prelude::DatumType::F32
-}
-
-fn i64_type() -> tract_onnx::prelude::DatumType {
-    tract_onnx::prelude::DatumType::I64
 }
 
 struct OnnxNet {
@@ -123,7 +110,7 @@ impl OnnxNet {
         let output = outputs[0].to_plain_array_view::<f32>()?;
         match (output.len(), output.first()) {
             (1, Some(y)) => Ok(*y),
-            (n, _) => Err(tract_onnx::tract_core::anyhow::anyhow!("`{PREDICTION}` has {n} values instead of one")),
+            (n, _) => Err(TractError::msg(format!("`{PREDICTION}` has {n} values instead of one"))),
         }
     }
 }

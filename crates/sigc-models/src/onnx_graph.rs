@@ -24,14 +24,8 @@ pub(crate) const SYMBOL_ID: &str = "symbol_id";
 pub(crate) const PREDICTION: &str = "prediction";
 
 /// Operators whose result is not decided by their inputs.
-const RANDOM: [&str; 6] = [
-    "RandomNormal",
-    "RandomNormalLike",
-    "RandomUniform",
-    "RandomUniformLike",
-    "Multinomial",
-    "Bernoulli",
-];
+const RANDOM: [&str; 6] =
+    ["RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Multinomial", "Bernoulli"];
 
 /// Largest integer constant: sizes are built from such, and a damaged one would ask for all memory.
 const MAX_INTEGER: u64 = 1 << 20;
@@ -41,17 +35,12 @@ const TO_THE_END: [u64; 4] =
     [i64::MAX as u64, i64::MIN.unsigned_abs(), i32::MAX as u64, i32::MIN.unsigned_abs() as u64];
 
 /// The inputs that the graph needs, in the order in which [`WINDOW`] comes first.
-pub(crate) fn check(
-    path: &Path,
-    model: &ModelProto,
-    config: &Config,
-) -> Result<Vec<&'static str>, ModelError> {
+pub(crate) fn check(path: &Path, model: &ModelProto, config: &Config) -> Result<Vec<&'static str>, ModelError> {
     let graph = model.graph.as_ref().ok_or_else(|| ModelError::onnx(path, "it holds no graph"))?;
     check_content(path, graph)?;
 
     let constants: HashSet<_> = graph.initializer.iter().map(|t| t.name.as_str()).collect();
-    let inputs: Vec<_> =
-        graph.input.iter().filter(|i| !constants.contains(i.name.as_str())).collect();
+    let inputs: Vec<_> = graph.input.iter().filter(|i| !constants.contains(i.name.as_str())).collect();
     let mut wanted = vec![WINDOW];
     if config.symbols.is_some() {
         wanted.push(SYMBOL_ID);
@@ -59,11 +48,7 @@ pub(crate) fn check(
     let mut names: Vec<_> = inputs.iter().map(|i| i.name.as_str()).collect();
     names.sort_unstable_by_key(|name| std::cmp::Reverse(*name));
     if names != wanted {
-        let message = format!(
-            "its inputs are {}, the JSON beside it asks for {}",
-            quoted(&names),
-            quoted(&wanted)
-        );
+        let message = format!("its inputs are {}, the JSON beside it asks for {}", quoted(&names), quoted(&wanted));
         return Err(ModelError::onnx(path, message));
     }
     for input in inputs {
@@ -73,8 +58,7 @@ pub(crate) fn check(
         check_value(input, if float { DataType::Float } else { DataType::Int64 }, want)?;
     }
 
-    let produced: HashSet<_> =
-        graph.node.iter().flat_map(|n| &n.output).map(String::as_str).collect();
+    let produced: HashSet<_> = graph.node.iter().flat_map(|n| &n.output).map(String::as_str).collect();
     let missing = graph.output.iter().find(|o| !produced.contains(o.name.as_str()));
     if let Some(output) = missing {
         return Err(ModelError::onnx(path, format!("no node gives its output `{}`", output.name)));
@@ -184,4 +168,104 @@ fn quoted(names: &[&str]) -> String {
         return "none".to_owned();
     }
     names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use tract_onnx::pb::{NodeProto, TensorShapeProto, TypeProto, tensor_shape_proto::Dimension, type_proto};
+
+    use super::*;
+    use crate::config::Raw;
+
+    const JSON: &str = r#"{"kind": "any", "window": 5, "features": ["a", "b"]}"#;
+
+    fn value(name: &str, dtype: DataType, dims: &[i64]) -> ValueInfoProto {
+        let dim = |n: &i64| Dimension {
+            denotation: String::new(),
+            value: Some(match n {
+                0 => dimension::Value::DimParam("batch".into()),
+                n => dimension::Value::DimValue(*n),
+            }),
+        };
+        let shape = Some(TensorShapeProto { dim: dims.iter().map(dim).collect() });
+        let tensor = type_proto::Tensor { elem_type: dtype as i32, shape };
+        let r#type = Some(TypeProto { denotation: String::new(), value: Some(Value::TensorType(tensor)) });
+        ValueInfoProto { name: name.into(), r#type, doc_string: String::new() }
+    }
+
+    /// A graph that fits [`JSON`].
+    fn graph() -> GraphProto {
+        let node = NodeProto { op_type: "Any".into(), output: vec![PREDICTION.into()], ..NodeProto::default() };
+        GraphProto {
+            node: vec![node],
+            input: vec![value(WINDOW, DataType::Float, &[0, 5, 2])],
+            output: vec![value(PREDICTION, DataType::Float, &[0, 1])],
+            ..GraphProto::default()
+        }
+    }
+
+    fn checked(change: impl FnOnce(&mut GraphProto)) -> Result<Vec<&'static str>, String> {
+        let mut graph = graph();
+        change(&mut graph);
+        let model = ModelProto { graph: Some(graph), ..ModelProto::default() };
+        let path = Path::new("x.onnx");
+        let raw = Raw::parse(path, JSON.as_bytes()).expect("valid");
+        check(path, &model, &Config::new(path, &raw).expect("valid")).map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn a_graph_that_fits_is_taken() {
+        assert_eq!(checked(|_| {}), Ok(vec![WINDOW]));
+        assert_eq!(checked(|g| g.output[0] = value(PREDICTION, DataType::Float, &[1])), Ok(vec![WINDOW]));
+    }
+
+    #[test]
+    fn what_could_differ_or_do_harm_is_refused() {
+        let tensor = |change: fn(&mut TensorProto)| {
+            let mut tensor = TensorProto { name: "t".into(), ..TensorProto::default() };
+            change(&mut tensor);
+            checked(|g| g.initializer.push(tensor)).expect_err("refused")
+        };
+        let random = checked(|g| g.node[0].op_type = "RandomNormal".into());
+        assert_eq!(random, Err("`x.onnx`: it uses `RandomNormal`, whose result is random".into()));
+        let inner = GraphProto {
+            node: vec![NodeProto { op_type: "Bernoulli".into(), ..NodeProto::default() }],
+            ..GraphProto::default()
+        };
+        let nested =
+            checked(|g| g.node[0].attribute.push(AttributeProto { g: Some(inner), ..AttributeProto::default() }));
+        assert_eq!(nested, Err("`x.onnx`: it uses `Bernoulli`, whose result is random".into()));
+        let external = tensor(|t| t.data_location = Some(DataLocation::External as i32));
+        assert_eq!(external, "`x.onnx`: tensor `t` lies in another file; save the model as one file");
+        let huge = tensor(|t| (t.data_type, t.int64_data) = (DataType::Int64 as i32, vec![i64::MAX, 1 << 21]));
+        assert_eq!(huge, "`x.onnx`: the integer 2097152 in `t` is too large");
+        let nan = tensor(|t| (t.data_type, t.float_data) = (DataType::Float as i32, vec![0.0, f32::NAN]));
+        assert_eq!(nan, "a value of tensor `t` is not a finite number");
+    }
+
+    #[test]
+    fn inputs_and_outputs_are_compared_by_name_type_and_shape() {
+        for (change, message) in [
+            (
+                (|g| g.input[0] = value(WINDOW, DataType::Double, &[0, 5, 2])) as fn(&mut GraphProto),
+                "`window` holds f64 values, it must hold f32",
+            ),
+            (
+                |g| g.input[0] = value(WINDOW, DataType::Float, &[2, 5, 2]),
+                "`window` has shape [2, 5, 2], the architecture needs [1, 5, 2]",
+            ),
+            (
+                |g| g.input[0] = value("x", DataType::Float, &[0, 5, 2]),
+                "`x.onnx`: its inputs are `x`, the JSON beside it asks for `window`",
+            ),
+            (
+                |g| g.output[0] = value(PREDICTION, DataType::Float, &[0, 2]),
+                "`prediction` has shape [0, 2], the architecture needs [1, 1]",
+            ),
+            (|g| g.node.clear(), "`x.onnx`: no node gives its output `prediction`"),
+            (|g| g.output.clear(), "`x.onnx`: its outputs are none, not `prediction`"),
+        ] {
+            assert_eq!(checked(change), Err(message.into()));
+        }
+    }
 }

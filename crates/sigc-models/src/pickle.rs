@@ -109,7 +109,7 @@ impl<'a> Machine<'a> {
                 self.tuple(items)
             }
             b't' => {
-                let items = self.to_mark()?;
+                let items = self.pop_to_mark()?;
                 self.tuple(items)
             }
             b'}' => self.dict(),
@@ -118,7 +118,7 @@ impl<'a> Machine<'a> {
                 return self.set_items(&[key, value]);
             }
             b'u' => {
-                let items = self.to_mark()?;
+                let items = self.pop_to_mark()?;
                 return self.set_items(&items);
             }
             b'Q' => {
@@ -259,7 +259,7 @@ impl<'a> Machine<'a> {
         Value::Dict(self.dicts.len() - 1)
     }
 
-    fn to_mark(&mut self) -> Result<Vec<Value<'a>>, ModelError> {
+    fn pop_to_mark(&mut self) -> Result<Vec<Value<'a>>, ModelError> {
         let mark = self.stack.iter().rposition(|v| matches!(v, Value::Mark)).ok_or_else(damaged)?;
         let items = self.stack.split_off(mark + 1);
         self.stack.truncate(mark);
@@ -325,5 +325,46 @@ impl<'a> Machine<'a> {
         let line = self.text(len)?;
         self.at += 1;
         Ok(line)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::read_state_dict;
+
+    /// CPython 3.11's pickler (protocol 2) over an `OrderedDict` of two tensors with a `_metadata`
+    /// attribute, as `torch.save(module.state_dict())` hands it one.
+    const ORDERED: &[u8] = b"\x80\x02ccollections\nOrderedDict\nq\x00)Rq\x01(X\x0b\x00\x00\x00head.weightq\x02\
+        ctorch._utils\n_rebuild_tensor_v2\nq\x03((X\x07\x00\x00\x00storageq\x04ctorch\nFloatStorage\nq\x05\
+        X\x01\x00\x00\x000q\x06X\x03\x00\x00\x00cpuq\x07Jp\x11\x01\x00tq\x08QK\x03K\x01K\x02\x86q\tK\x02K\x01\
+        \x86q\n\x89h\x00)Rq\x0btq\x0cRq\rX\t\x00\x00\x00head.biasq\x0eh\x03((h\x04h\x05X\x01\x00\x00\x001q\x0f\
+        h\x07K\x01tq\x10QJp\x11\x01\x00K\x01\x85q\x11h\x11\x89h\x00)Rq\x12tq\x13Rq\x14u}q\x15X\t\x00\x00\x00\
+        _metadataq\x16h\x00)Rq\x17(X\x00\x00\x00\x00q\x18}q\x19X\x07\x00\x00\x00versionq\x1aK\x01sX\x04\x00\
+        \x00\x00lstmq\x1b}q\x1ch\x1aK\x01susb.";
+
+    #[test]
+    fn reads_what_pytorch_writes_for_a_module() {
+        let tensors = read_state_dict(ORDERED).expect("a plain state_dict");
+        let told: Vec<_> =
+            tensors.iter().map(|t| (t.name, t.storage, t.offset, &t.shape[..], &t.strides[..])).collect();
+        let weight = ("head.weight", "0", 3, &[1, 2][..], &[2, 1][..]);
+        let bias = ("head.bias", "1", 70_000, &[1][..], &[1][..]);
+        assert_eq!(told, [weight, bias]);
+        assert!(tensors.iter().all(|t| t.storage_type == "FloatStorage"));
+    }
+
+    #[test]
+    fn damage_is_an_error_wherever_it_is() {
+        for cut in 0..ORDERED.len() {
+            assert!(read_state_dict(&ORDERED[..cut]).is_err(), "cut at {cut}");
+        }
+        for at in 0..ORDERED.len() {
+            for bit in 0..8 {
+                let mut bytes = ORDERED.to_vec();
+                bytes[at] ^= 1 << bit;
+                // Many of them still say something sensible; none may panic.
+                let _ = read_state_dict(&bytes);
+            }
+        }
     }
 }

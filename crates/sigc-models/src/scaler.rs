@@ -35,12 +35,7 @@ impl Scaler {
 
     /// `(x - mean) / scale` of a row-major window, appended to `out` after clearing it.
     /// `features` names the place in an error.
-    pub(crate) fn scale(
-        &self,
-        window: &[f64],
-        features: &[String],
-        out: &mut Vec<f32>,
-    ) -> Result<(), ModelError> {
+    pub(crate) fn scale(&self, window: &[f64], features: &[String], out: &mut Vec<f32>) -> Result<(), ModelError> {
         out.clear();
         for (row_idx, row) in window.chunks_exact(features.len()).enumerate() {
             for (i, &x) in row.iter().enumerate() {
@@ -93,11 +88,9 @@ impl Lanes {
     pub(crate) fn find(&self, symbol: &str) -> Result<LaneId, ModelError> {
         let Self::Known(lanes) = self else { return Ok(LaneId(0)) };
         let found = lanes.iter().position(|l| l.symbol == symbol);
-        found.and_then(|i| u32::try_from(i).ok()).map(LaneId).ok_or_else(|| {
-            ModelError::UnknownSymbol {
-                symbol: symbol.to_owned(),
-                known: lanes.iter().map(|l| l.symbol.clone()).collect(),
-            }
+        found.and_then(|i| u32::try_from(i).ok()).map(LaneId).ok_or_else(|| ModelError::UnknownSymbol {
+            symbol: symbol.to_owned(),
+            known: lanes.iter().map(|l| l.symbol.clone()).collect(),
         })
     }
 

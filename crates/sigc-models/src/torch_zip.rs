@@ -52,12 +52,7 @@ struct Storage {
     data: Vec<u8>,
 }
 
-fn values(
-    zip: &mut Zip<'_>,
-    root: &str,
-    t: &TensorRef<'_>,
-    storage: &mut Storage,
-) -> Result<RawTensor, ModelError> {
+fn values(zip: &mut Zip<'_>, root: &str, t: &TensorRef<'_>, storage: &mut Storage) -> Result<RawTensor, ModelError> {
     if t.storage_type != "FloatStorage" {
         return Err(ModelError::TensorDtype {
             name: t.name.to_owned(),
@@ -106,11 +101,14 @@ struct Zip<'a> {
 impl Zip<'_> {
     /// The one folder that has a `data.pkl`.
     fn root(&self) -> Result<String, ModelError> {
-        let roots: Vec<_> =
-            self.archive.file_names().filter_map(|name| name.strip_suffix("/data.pkl")).collect();
-        match roots[..] {
-            [root] => Ok(root.to_owned()),
-            [] => Err(ModelError::unreadable(self.path, "it is a zip without a `data.pkl`")),
+        let mut roots = Vec::new();
+        for name in self.archive.file_names() {
+            let name = name.map_err(|e| ModelError::unreadable(self.path, e))?;
+            roots.extend(name.strip_suffix("/data.pkl").map(str::to_owned));
+        }
+        match roots.len() {
+            1 => Ok(roots.remove(0)),
+            0 => Err(ModelError::unreadable(self.path, "it is a zip without a `data.pkl`")),
             _ => Err(ModelError::unreadable(self.path, "it has more than one `data.pkl`")),
         }
     }

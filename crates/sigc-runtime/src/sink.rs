@@ -105,7 +105,9 @@ impl SinkError {
                 "give the pipeline another `path`, or move the old file away; rows of different columns are never mixed"
                     .to_owned()
             }
-            SinkError::BadLine { .. } => "mend or remove that line; only a torn last line is cut off by itself".to_owned(),
+            SinkError::BadLine { .. } => {
+                "mend or remove that line; only a torn last line is cut off by itself".to_owned()
+            }
             SinkError::Columns { .. } => "rename the column".to_owned(),
             SinkError::Exists { .. } => "choose another path, or ask for the file to be overwritten".to_owned(),
             SinkError::Locked { .. } => "stop the other run, or give this one another path".to_owned(),

@@ -18,6 +18,11 @@ impl<'a> Reporter<'a> {
         Reporter { diags, counts: Vec::new() }
     }
 
+    /// False if a finding of this code would not be shown any more, so that it need not be worded.
+    pub(crate) fn wants(&self, code: &'static Code) -> bool {
+        self.counts.iter().all(|(c, count)| *c != code || *count <= limit(code))
+    }
+
     /// Adds the finding; the first one past the limit becomes a note that more follow, the others vanish.
     pub(crate) fn push(&mut self, diag: Diag) {
         let at = match self.counts.iter().position(|(code, _)| *code == diag.code) {
@@ -27,7 +32,7 @@ impl<'a> Reporter<'a> {
                 self.counts.len() - 1
             }
         };
-        let limit = if *diag.code == E0101 { SHOWN_SYNTAX } else { SHOWN };
+        let limit = limit(diag.code);
         let count = &mut self.counts[at].1;
         *count += 1;
         if *count <= limit {
@@ -37,4 +42,8 @@ impl<'a> Reporter<'a> {
             self.diags.push(Diag::new(diag.code, diag.span(), more).help("mend those shown and check again"));
         }
     }
+}
+
+fn limit(code: &Code) -> usize {
+    if *code == E0101 { SHOWN_SYNTAX } else { SHOWN }
 }

@@ -106,9 +106,16 @@ pub(crate) fn old_spelling(text: &str) -> Option<OldSpelling> {
         let decimal = if decimal.is_empty() { "0" } else { decimal };
         let old = if body.bytes().all(|b| b < b'8') { "as an octal number" } else { "as text" };
         let advice = format!("write `{sign}{decimal}` for the number, `0o{decimal}` for an octal one, or {quoted}");
-        return Some(OldSpelling { old: old.into(), new: format!("as {sign}{decimal}; sigc takes neither and keeps text"), advice });
+        return Some(OldSpelling {
+            old: old.into(),
+            new: format!("as {sign}{decimal}; sigc takes neither and keeps text"),
+            advice,
+        });
     }
-    if body.contains('_') && body.bytes().all(|b| b.is_ascii_digit() || b == b'_' || b == b'.') && body.matches('.').count() < 2 {
+    if body.contains('_')
+        && body.bytes().all(|b| b.is_ascii_digit() || b == b'_' || b == b'.')
+        && body.matches('.').count() < 2
+    {
         let plain: String = text.chars().filter(|&c| c != '_').collect();
         return Some(OldSpelling {
             old: format!("as the number {plain}"),

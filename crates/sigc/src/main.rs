@@ -1,1 +1,7 @@
-fn main() {}
+//! The `sigc` program.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ExitCode::from(sigc::run())
+}

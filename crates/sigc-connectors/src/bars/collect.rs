@@ -19,6 +19,9 @@ const COARSE_SAMPLE: usize = 16;
 /// Gaps listed in a note; the others are counted.
 const GAPS_SHOWN: usize = 3;
 
+/// Makes a line or a row of its number.
+pub(super) type Placed = fn(u64) -> At;
+
 /// Number of a symbol in a [`Collector`].
 pub(super) type SeriesId = usize;
 
@@ -26,9 +29,8 @@ pub(super) struct Collector<'a> {
     opts: &'a ReadOptions<'a>,
     series: Vec<Series>,
     by_name: HashMap<Symbol, SeriesId>,
-    files: Vec<Arc<Path>>,
-    /// Whether places of the current file are lines or rows.
-    place: fn(u64) -> At,
+    /// The files begun so far, each with whether its places are lines or rows.
+    files: Vec<(Arc<Path>, Placed)>,
     fields: [bool; N_FIELDS],
 }
 
@@ -66,7 +68,6 @@ impl<'a> Collector<'a> {
             series: Vec::new(),
             by_name: HashMap::new(),
             files: Vec::new(),
-            place: At::Row,
             fields: [false; N_FIELDS],
         };
         for symbol in opts.symbols.unwrap_or_default() {
@@ -101,9 +102,8 @@ impl<'a> Collector<'a> {
     }
 
     /// Starts a file whose rows have these fields.
-    pub fn begin(&mut self, file: &BarFile, place: fn(u64) -> At, fields: [bool; N_FIELDS]) {
-        self.files.push(file.path.clone());
-        self.place = place;
+    pub fn begin(&mut self, file: &BarFile, place: Placed, fields: [bool; N_FIELDS]) {
+        self.files.push((file.path.clone(), place));
         self.fields = fields;
     }
 
@@ -117,8 +117,7 @@ impl<'a> Collector<'a> {
         text: &dyn Fn(Field) -> String,
     ) -> Result<(), BarsError> {
         if let Some((field, fault)) = fault_of(&values) {
-            let (symbol, column) = (self.series[id].symbol.clone(), field.name());
-            return Err(BarsError::Value { place: self.at(row), symbol, column, text: text(field), fault });
+            return Err(self.bad_value(id, row, field, text(field), fault));
         }
         let on_grid = self.opts.interval.is_aligned(open_time);
         let run = &mut self.series[id].run;
@@ -127,10 +126,10 @@ impl<'a> Collector<'a> {
                 return Err(self.out_of_order(id, row, open_time, before, before_row));
             }
             let distance = open_time.0 - before.0;
-            match run.spacings.iter_mut().find(|(d, _)| *d == distance) {
-                Some((_, n)) => *n += 1,
-                None if run.spacings.len() < SPACING_SAMPLE as usize => run.spacings.push((distance, 1)),
-                None => {}
+            if let Some((_, n)) = run.spacings.iter_mut().find(|(d, _)| *d == distance) {
+                *n += 1;
+            } else if run.spacings.len() < SPACING_SAMPLE as usize {
+                run.spacings.push((distance, 1));
             }
         }
         run.last = Some((open_time, row));
@@ -189,15 +188,26 @@ impl<'a> Collector<'a> {
         BarsError::Unsorted { place, symbol, open_time, before }
     }
 
+    /// An error about one cell of the current file.
+    pub fn bad_value(&self, id: SeriesId, row: u64, field: Field, text: String, fault: ValueFault) -> BarsError {
+        let (symbol, column) = (self.series[id].symbol.clone(), field.name());
+        BarsError::Value { place: self.at(row), symbol, column, text, fault }
+    }
+
     /// A place in the current file.
     fn at(&self, row: u64) -> Place {
-        let file = self.files.last().cloned().unwrap_or_else(|| Arc::from(Path::new("")));
-        Place { file, at: (self.place)(row) }
+        self.place_in(self.files.len() - 1, row)
+    }
+
+    fn place_in(&self, file: usize, row: u64) -> Place {
+        let (file, place) = &self.files[file];
+        Place { file: file.clone(), at: place(row) }
     }
 
     /// The bars of every wanted symbol, or of every symbol found, by name.
     pub fn finish(mut self, path: &Path, left_out: &[BarFile]) -> Result<Vec<SymbolBars>, BarsError> {
-        let mut known: Vec<Symbol> = self.series.iter().filter(|s| s.held.is_some()).map(|s| s.symbol.clone()).collect();
+        let mut known: Vec<Symbol> =
+            self.series.iter().filter(|s| s.held.is_some()).map(|s| s.symbol.clone()).collect();
         known.sort();
         let order: Vec<SeriesId> = match self.opts.symbols {
             Some(symbols) => symbols.iter().map(|s| self.series_of(s)).collect(),
@@ -224,26 +234,26 @@ impl<'a> Collector<'a> {
     }
 
     fn join(&mut self, id: SeriesId) -> Result<SymbolBars, BarsError> {
-        let series = &mut self.series[id];
-        let mut rows = std::mem::take(&mut series.rows);
+        let mut rows = std::mem::take(&mut self.series[id].rows);
         let rising = rows.windows(2).all(|w| w[0].bar.open_time < w[1].bar.open_time);
         let mut n_merged = 0;
         if !rising {
             rows.sort_by_key(|r| r.bar.open_time); // stable: the earlier file's row comes first
-            if let Some(w) = rows.windows(2).find(|w| w[0].bar.open_time == w[1].bar.open_time && w[0].bar != w[1].bar) {
-                let (files, place) = (&self.files, self.place);
-                let at = |s: &Stored| Place { file: files[s.file as usize].clone(), at: place(s.row) };
+            if let Some(w) = rows.windows(2).find(|w| w[0].bar.open_time == w[1].bar.open_time && w[0].bar != w[1].bar)
+            {
                 return Err(BarsError::Duplicate {
-                    place: at(&w[1]),
-                    symbol: series.symbol.clone(),
+                    place: self.place_in(w[1].file as usize, w[1].row),
+                    symbol: self.series[id].symbol.clone(),
                     open_time: w[1].bar.open_time,
-                    first: Box::new(at(&w[0])),
+                    first: Box::new(self.place_in(w[0].file as usize, w[0].row)),
                 });
             }
             let before = rows.len();
             rows.dedup_by_key(|r| r.bar.open_time);
             n_merged = before - rows.len();
         }
+        let first_file = rows.first().map_or(0, |r| r.file as usize);
+        let series = &mut self.series[id];
         let fields: Vec<Field> = Field::ALL.into_iter().filter(|f| series.fields[f.index()]).collect();
         let bars: Vec<Bar> = rows.into_iter().map(|r| r.bar).collect();
         for bar in &bars {
@@ -259,12 +269,12 @@ impl<'a> Collector<'a> {
         if n_merged > 0 {
             notes.push(BarsNote::Merged { n_bars: n_merged });
         }
-        notes.extend(self.gaps(id, &bars)?);
+        notes.extend(self.gaps(&bars, first_file)?);
         Ok(SymbolBars { symbol: self.series[id].symbol.clone(), fields, bars, notes })
     }
 
     /// The stretches of the grid between the first and the last bar where there are none.
-    fn gaps(&self, id: SeriesId, bars: &[Bar]) -> Result<Option<BarsNote>, BarsError> {
+    fn gaps(&self, bars: &[Bar], first_file: usize) -> Result<Option<BarsNote>, BarsError> {
         let interval = self.opts.interval;
         let (mut n_gaps, mut n_missing, mut first, mut common) = (0, 0, Vec::new(), 0);
         let mut before: Option<i64> = None;
@@ -285,9 +295,7 @@ impl<'a> Collector<'a> {
         // Every distance a multiple of the same number of bars: these are bars of a coarser interval, not gaps.
         if common > 1 && bars.len() >= COARSE_SAMPLE {
             let found = length(bars.windows(2).map(|w| w[1].open_time.0 - w[0].open_time.0).min().unwrap_or(0));
-            let file = self.series[id].symbol.as_str();
-            let file = self.files.iter().find(|f| f.to_string_lossy().contains(file)).or(self.files.first());
-            let file = file.cloned().unwrap_or_else(|| Arc::from(Path::new("")));
+            let file = self.files[first_file].0.clone();
             return Err(BarsError::WrongInterval { place: Place { file, at: At::File }, interval, found });
         }
         Ok((n_gaps > 0).then_some(BarsNote::Gaps { n_gaps, n_missing, first }))

@@ -92,9 +92,7 @@ fn names_of(field: Field) -> &'static [&'static str] {
         Field::TakerBuyVolume => {
             &["taker_buy_volume", "taker_buy_base_volume", "taker_buy_base_asset_volume", "taker_buy_base"]
         }
-        Field::TakerBuyQuoteVolume => {
-            &["taker_buy_quote_volume", "taker_buy_quote_asset_volume", "taker_buy_quote"]
-        }
+        Field::TakerBuyQuoteVolume => &["taker_buy_quote_volume", "taker_buy_quote_asset_volume", "taker_buy_quote"],
     }
 }
 

@@ -217,7 +217,9 @@ impl BarsError {
                 "correct the row, remove it (a missing bar is a gap), or leave the cell empty (a null)".to_owned()
             }
             BarsError::Misaligned { interval, .. } => {
-                format!("`open_time` is the first instant of a bar in UTC, on the grid of {interval}; check the time zone")
+                format!(
+                    "`open_time` is the first instant of a bar in UTC, on the grid of {interval}; check the time zone"
+                )
             }
             BarsError::WrongInterval { found, .. } => {
                 format!("give files of the interval, or declare {found} bars and resample them in the pipeline")
@@ -227,7 +229,10 @@ impl BarsError {
             BarsError::NoBars { known, .. } => {
                 let shown: Vec<&str> = known.iter().take(20).map(Symbol::as_str).collect();
                 let more = if known.len() > shown.len() { ", ..." } else { "" };
-                format!("bars are there of {}{more}; the symbol comes from a `symbol` column or the file name", shown.join(", "))
+                format!(
+                    "bars are there of {}{more}; the symbol comes from a `symbol` column or the file name",
+                    shown.join(", ")
+                )
             }
         }
     }

@@ -15,8 +15,7 @@ const TOLERANCE: f64 = 1e-6;
 
 #[test]
 fn the_net_agrees_with_a_plain_lstm() {
-    for (features, window, hidden, layers) in
-        [(1, 1, 1, 1), (3, 6, 4, 2), (2, 9, 5, 1), (12, 30, 32, 2), (5, 7, 3, 3)]
+    for (features, window, hidden, layers) in [(1, 1, 1, 1), (3, 6, 4, 2), (2, 9, 5, 1), (12, 30, 32, 2), (5, 7, 3, 3)]
     {
         let spec = CheckpointSpec {
             features: (0..features).map(|i| format!("f{i}")).collect(),

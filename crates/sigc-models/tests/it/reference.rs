@@ -38,9 +38,7 @@ fn direction(w: &Tensors, suffix: &str, hidden: usize, rows: &[Vec<f64>]) -> Vec
     for x in rows {
         let width = x.len();
         let gates: Vec<f64> = (0..4 * hidden)
-            .map(|g| {
-                dot(&w_ih[g * width..][..width], x) + b_ih[g] + dot(&w_hh[g * hidden..][..hidden], &h) + b_hh[g]
-            })
+            .map(|g| dot(&w_ih[g * width..][..width], x) + b_ih[g] + dot(&w_hh[g * hidden..][..hidden], &h) + b_hh[g])
             .collect();
         for j in 0..hidden {
             let [i, f, g, o] = [0, 1, 2, 3].map(|k| gates[k * hidden + j]);

@@ -25,6 +25,8 @@ pub(super) struct Scan<'a> {
     lines: Lines<'a>,
     levels: Vec<Level>,
     traps: Vec<Trap>,
+    /// Blanks that mending puts in front of each line.
+    moved: Vec<usize>,
     /// Quote characters that open no further quoted text: a search for their end reached the end of the file.
     unclosed: Vec<u8>,
 }
@@ -49,7 +51,9 @@ impl Cursor {
 
 impl<'a> Scan<'a> {
     pub(super) fn new(text: &'a str) -> Self {
-        Scan { lines: Lines::new(text), levels: Vec::new(), traps: Vec::new(), unclosed: Vec::new() }
+        let lines = Lines::new(text);
+        let moved = vec![0; lines.len()];
+        Scan { lines, levels: Vec::new(), traps: Vec::new(), moved, unclosed: Vec::new() }
     }
 
     pub(super) fn run(mut self) -> Vec<Trap> {
@@ -67,7 +71,7 @@ impl<'a> Scan<'a> {
         }
         let text = self.lines.text;
         let (start, end) = self.lines.get(line);
-        let mut at = Cursor { line, pos: self.lines.content(line), end, start, shift: 0, item: false };
+        let mut at = Cursor { line, pos: self.lines.content(line), end, start, shift: self.moved[line], item: false };
         if at.pos == start {
             let rest = &text[start..end];
             if rest.starts_with('%') {
@@ -86,8 +90,8 @@ impl<'a> Scan<'a> {
             self.levels.pop();
         }
         if let Some(value) = self.glued(&at) {
-            let stop = lex::content_end(text, value, end).max(value + 1);
-            self.traps.push(Trap { kind: Slip::Colon, start: at.pos, end: stop, gap: value });
+            let stop = lex::content_end(text, value, end).max(value);
+            self.traps.push(Trap { kind: Slip::Colon, start: at.pos, end: stop, gap: value, moved: Vec::new() });
             self.enter_map(col, at.item);
             return self.value(line, value, end);
         }
@@ -114,7 +118,8 @@ impl<'a> Scan<'a> {
                 self.enter_seq(at.col());
                 at.pos = lex::skip_blanks(text, at.pos + 1, at.end);
             } else if let Some(end) = self.glued_dash(at) {
-                self.traps.push(Trap { kind: Slip::Dash, start: at.pos, end, gap: at.pos + 1 });
+                let moved = self.move_item(at);
+                self.traps.push(Trap { kind: Slip::Dash, start: at.pos, end, gap: at.pos + 1, moved });
                 self.enter_seq(at.col());
                 at.pos += 1;
                 at.shift += 1;
@@ -123,6 +128,26 @@ impl<'a> Scan<'a> {
             }
             at.item = true;
         }
+    }
+
+    /// The column of a line's content in the mended text.
+    fn col(&self, line: usize) -> usize {
+        self.lines.content(line) - self.lines.get(line).0 + self.moved[line]
+    }
+
+    /// The further lines of an item whose keys stand below the word behind the glued dash: they move along.
+    fn move_item(&mut self, at: &Cursor) -> Vec<usize> {
+        let col = at.col();
+        let lines = at.line + 1..self.lines.len();
+        let item = lines.take_while(|&l| self.lines.is_empty(l) || self.col(l) > col);
+        let inside: Vec<usize> = item.filter(|&l| self.col(l) > col).collect();
+        if inside.iter().filter(|&&l| !self.lines.is_empty(l)).map(|&l| self.col(l)).min() != Some(col + 1) {
+            return Vec::new();
+        }
+        for &line in &inside {
+            self.moved[line] += 1;
+        }
+        inside.into_iter().map(|l| self.lines.get(l).0).collect()
     }
 
     /// A dash glued to a key, or to a word where a list stands or must begin: the end of the word.
@@ -169,11 +194,13 @@ impl<'a> Scan<'a> {
     /// Whether the next line holds a key in the same column.
     fn key_follows(&self, line: usize, col: usize) -> bool {
         let Some(next) = self.lines.next_filled(line + 1) else { return false };
-        let (start, end) = self.lines.get(next);
+        let end = self.lines.get(next).1;
         let pos = self.lines.content(next);
         let text = self.lines.text;
         let dash = text[pos..end].starts_with("- ");
-        pos - start == col && !dash && (lex::key_colon(text, pos, end).is_some() || lex::glued_key(text, pos, end).is_some())
+        self.col(next) == col
+            && !dash
+            && (lex::key_colon(text, pos, end).is_some() || lex::glued_key(text, pos, end).is_some())
     }
 
     fn enter_seq(&mut self, col: usize) {
@@ -220,26 +247,28 @@ impl<'a> Scan<'a> {
         }
         match first {
             b'|' | b'>' => self.block_scalar(line + 1, parent),
-            b'{' if let Some(stop) = lex::template_end(text, pos, end) => {
-                self.traps.push(Trap { kind: Slip::Brace, start: pos, end: stop, gap: pos });
+            b'{' if let Some(stop) = lex::template_end(text, pos, end)
+                && stop == lex::content_end(text, pos, end) =>
+            {
+                self.traps.push(Trap { kind: Slip::Brace, start: pos, end: stop, gap: pos, moved: Vec::new() });
                 line + 1
             }
             b'[' | b'{' => {
                 let stop = flow::scan(&self.lines, pos, &mut self.traps);
                 self.lines.at(stop) + 1
             }
-            b'"' | b'\'' => self.lines.at(self.quoted(pos, first).unwrap_or(pos)) + 1,
+            b'"' | b'\'' => {
+                let close = self.quoted(pos, first).unwrap_or(pos);
+                self.lines.at(close) + 1
+            }
             _ => line + 1,
         }
     }
 
     /// The first line behind a block scalar, whose lines are deeper than its parent.
     fn block_scalar(&self, from: usize, parent: Option<usize>) -> usize {
-        let inside = |l: &usize| {
-            let (start, end) = self.lines.get(*l);
-            let pos = self.lines.content(*l);
-            pos == end || parent.is_none_or(|col| pos - start > col)
-        };
+        let inside =
+            |l: &usize| self.lines.content(*l) == self.lines.get(*l).1 || parent.is_none_or(|col| self.col(*l) > col);
         (from..self.lines.len()).find(|l| !inside(l)).unwrap_or(self.lines.len())
     }
 

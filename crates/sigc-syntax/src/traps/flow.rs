@@ -67,7 +67,7 @@ pub(super) fn scan(lines: &Lines, pos: usize, traps: &mut Vec<Trap>) -> usize {
 fn brace(lines: &Lines, at: usize, line_end: usize, outermost: bool, traps: &mut Vec<Trap>) -> Option<usize> {
     let end = lex::template_end(lines.text, at, line_end).filter(|_| !outermost)?;
     closes(lines.text, end).then(|| {
-        traps.push(Trap { kind: Slip::Brace, start: at, end, gap: at });
+        traps.push(Trap { kind: Slip::Brace, start: at, end, gap: at, moved: Vec::new() });
         end
     })
 }
@@ -84,14 +84,16 @@ fn word(lines: &Lines, at: usize, line_end: usize, entry: bool, traps: &mut Vec<
     if let Some(end) = lex::template_end(text, at, line_end)
         && closes(text, end)
     {
-        traps.push(Trap { kind: Slip::Brace, start: at, end, gap: at });
+        traps.push(Trap { kind: Slip::Brace, start: at, end, gap: at, moved: Vec::new() });
         return end;
     }
     let mut end = at;
     while end < line_end {
         match bytes[end] {
             b',' | b'[' | b']' | b'{' | b'}' => break,
-            b':' if lex::is_blank(bytes.get(end + 1)) || matches!(bytes[end + 1], b',' | b'[' | b']' | b'{' | b'}') => break,
+            b':' if lex::is_blank(bytes.get(end + 1)) || matches!(bytes[end + 1], b',' | b'[' | b']' | b'{' | b'}') => {
+                break;
+            }
             b'#' if lex::is_blank(bytes.get(end - 1)) => break,
             _ => end += 1,
         }
@@ -101,8 +103,8 @@ fn word(lines: &Lines, at: usize, line_end: usize, entry: bool, traps: &mut Vec<
         let ends = !matches!(bytes.get(end), Some(b':'));
         if only_value || ends {
             let stop = if only_value { value } else { end };
-            let stop = text[..stop].trim_end().len();
-            traps.push(Trap { kind: Slip::Colon, start: at, end: stop.max(value), gap: value });
+            let stop = text[..stop].trim_ascii_end().len();
+            traps.push(Trap { kind: Slip::Colon, start: at, end: stop.max(value), gap: value, moved: Vec::new() });
             return value;
         }
     }

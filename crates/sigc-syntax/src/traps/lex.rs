@@ -38,7 +38,7 @@ impl<'a> Lines<'a> {
     /// Blank, or nothing but a comment.
     pub(crate) fn is_empty(&self, line: usize) -> bool {
         let (_, end) = self.lines[line];
-        let rest = self.text[self.content(line)..end].trim_start();
+        let rest = self.text[self.content(line)..end].trim_ascii_start();
         rest.is_empty() || rest.starts_with('#')
     }
 
@@ -66,7 +66,7 @@ pub(crate) fn skip_blanks(text: &str, pos: usize, end: usize) -> usize {
 pub(crate) fn content_end(text: &str, pos: usize, end: usize) -> usize {
     let part = &text[pos..end];
     let cut = part.match_indices('#').find(|&(i, _)| i == 0 || matches!(part.as_bytes()[i - 1], b' ' | b'\t'));
-    pos + cut.map_or(part, |(i, _)| &part[..i]).trim_end().len()
+    pos + cut.map_or(part, |(i, _)| &part[..i]).trim_ascii_end().len()
 }
 
 /// The end of a name as keys have them: a letter or `_`, then letters, digits, `_`, `.`, `-`.
@@ -102,7 +102,8 @@ pub(crate) fn glued_key(text: &str, pos: usize, end: usize) -> Option<(usize, bo
 
 /// Whether a text on its own could be taken for a slip: `word:rest`, `-word`.
 pub(crate) fn looks_like_slip(text: &str) -> bool {
-    glued_key(text, 0, text.len()).is_some() || text.strip_prefix('-').is_some_and(|t| word_end(t, 0, t.len()).is_some())
+    glued_key(text, 0, text.len()).is_some()
+        || text.strip_prefix('-').is_some_and(|t| word_end(t, 0, t.len()).is_some())
 }
 
 /// The colon of a key that starts at `pos`, if this line has one: a plain or quoted text, then `:` and a blank.

@@ -17,7 +17,7 @@ mod lex;
 pub(crate) use lex::{Lines, key_colon, looks_like_slip};
 
 use crate::mend::Insert;
-use sigc_diag::{Applicability, Diag, E0102, E0103, E0114, Span};
+use sigc_diag::{Applicability, Code, Diag, E0102, E0103, E0114, Span};
 
 /// One slip and its mend.
 #[derive(Debug, Clone)]
@@ -28,6 +28,8 @@ pub(crate) struct Trap {
     pub end: usize,
     /// Where the blank belongs, for a missing blank.
     pub gap: usize,
+    /// Starts of further lines that move along with a mended dash.
+    pub moved: Vec<usize>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,11 +53,18 @@ impl Trap {
     /// The characters that mend the text.
     pub(crate) fn inserts(&self) -> impl Iterator<Item = Insert> {
         let blank = (self.kind != Slip::Brace).then_some(Insert { at: self.gap, what: ' ' });
-        let quotes = (self.kind == Slip::Brace).then_some([
-            Insert { at: self.start, what: '"' },
-            Insert { at: self.end, what: '"' },
-        ]);
-        blank.into_iter().chain(quotes.into_iter().flatten())
+        let quotes = (self.kind == Slip::Brace)
+            .then_some([Insert { at: self.start, what: '"' }, Insert { at: self.end, what: '"' }]);
+        let moved = self.moved.iter().map(|&at| Insert { at, what: ' ' });
+        blank.into_iter().chain(quotes.into_iter().flatten()).chain(moved)
+    }
+
+    pub(crate) fn code(&self) -> &'static Code {
+        match self.kind {
+            Slip::Colon => &E0102,
+            Slip::Dash => &E0103,
+            Slip::Brace => &E0114,
+        }
     }
 
     /// The finding; `certain` if the mended text was parsed and found good.
@@ -73,10 +82,14 @@ impl Trap {
                     .help(format!("write `{}: {value}`", shorten(key)))
                     .fix(gap, " ", "put a blank after the colon", applicability)
             }
-            Slip::Dash => Diag::new(&E0103, span, format!("a blank is missing after the dash of `{token}`"))
-                .here("YAML reads the dash as part of the word")
-                .help(format!("write `- {}`", &token[1..]))
-                .fix(gap, " ", "put a blank after the dash", applicability),
+            Slip::Dash => {
+                let diag = Diag::new(&E0103, span, format!("a blank is missing after the dash of `{token}`"))
+                    .here("YAML reads the dash as part of the word")
+                    .help(format!("write `- {}`", &token[1..]))
+                    .fix(gap, " ", "put a blank after the dash", applicability);
+                let moved = self.moved.iter().map(|&at| Span::new(at, at));
+                moved.fold(diag, |diag, at| diag.fix(at, " ", "move the line along", applicability))
+            }
             Slip::Brace => Diag::new(&E0114, span, format!("`{token}` needs quotes here"))
                 .here("YAML takes the `{` for the start of a map")
                 .help(format!("write \"{token}\" in quotes, or use a block list with one `- ` line for each entry"))

@@ -1,0 +1,39 @@
+//! `sinks.csv_append`: its pure facts.
+
+use crate::sinks::paths;
+use sigc_catalog::{ArgProblem, Args, DEDUP_KEY, Info, Param, SinkStep};
+
+/// The file.
+pub const PATH: Param<String> = Param::path("path", "the CSV file; its folders are made, rows are appended");
+/// What makes a row unique; `[ts, symbol]` when left out.
+pub const KEY: Param<Option<Vec<String>>> = DEDUP_KEY.optional();
+
+/// The step.
+pub static CSV_APPEND: SinkStep = SinkStep {
+    info: Info {
+        name: "sinks.csv_append",
+        capability: "shared",
+        summary: "appends rows to a CSV file, each once",
+        doc: "One line per row: `ts,symbol,open_time,prediction`, the further columns asked for, then `dag_name`, \
+              `frame` and `column`. Times are ISO 8601 in UTC, numbers read back to the same bits, null is an empty \
+              cell. A row whose key stands in the file already is not written again; a last line torn by a crash is \
+              cut off when the file is opened.",
+        params: &[&PATH, &KEY],
+    },
+    check,
+    target: "path",
+};
+
+fn check(args: &Args) -> Vec<ArgProblem> {
+    let mut problems: Vec<ArgProblem> = paths::check(PATH.name(), &args.get(&PATH)).into_iter().collect();
+    if let Some(key) = args.get(&KEY)
+        && !["ts", "symbol"].iter().all(|k| key.iter().any(|c| c == k))
+    {
+        problems.push(ArgProblem {
+            param: DEDUP_KEY.name(),
+            message: "`dedup_key` without both `ts` and `symbol` would drop rows that are not the same".into(),
+            help: Some("write `dedup_key: [ts, symbol]`, or leave it out".into()),
+        });
+    }
+    problems
+}

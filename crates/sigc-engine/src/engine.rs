@@ -1,0 +1,69 @@
+//! A plan made ready to run, shared by all its lanes.
+
+use crate::EngineError;
+use crate::machine::Layout;
+use crate::program::{Program, compile};
+use sigc_plan::{ColumnId, Fingerprint, Plan, ValueId};
+use std::sync::Arc;
+
+/// Symbols side by side in the panel driver, chosen by measurement.
+pub(crate) const LANES: usize = 8;
+/// Rows of the finest frame in one run of the panel driver.
+pub(crate) const TILE: usize = 64;
+
+/// A plan compiled for some of its columns. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Engine {
+    pub(crate) inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) plan: Plan,
+    pub(crate) program: Program,
+    pub(crate) outputs: Vec<ColumnId>,
+    pub(crate) live: Layout,
+    pub(crate) panel: Layout,
+    pub(crate) fingerprint: Fingerprint,
+}
+
+impl Engine {
+    /// Compiles what `outputs` need. If the emission's prediction is among them, so are the columns beside it.
+    ///
+    /// # Errors
+    /// A plan that is not well formed, a column that it does not have, windows beyond what one lane may hold.
+    pub fn new(plan: &Plan, outputs: &[ColumnId]) -> Result<Engine, EngineError> {
+        let program = compile(plan, outputs)?;
+        let (live, panel) = (Layout::new(&program, 1), Layout::new(&program, TILE));
+        let (plan, outputs, fingerprint) = (plan.clone(), outputs.to_vec(), plan.fingerprint());
+        Ok(Engine { inner: Arc::new(Inner { plan, program, outputs, live, panel, fingerprint }) })
+    }
+
+    /// The plan.
+    pub fn plan(&self) -> &Plan {
+        &self.inner.plan
+    }
+
+    /// The wanted columns, in the order asked for.
+    pub fn outputs(&self) -> &[ColumnId] {
+        &self.inner.outputs
+    }
+}
+
+impl Inner {
+    /// Fails if a model that is needed was not given.
+    pub(crate) fn check_models(&self, given: usize) -> Result<(), EngineError> {
+        let needed = self.program.models.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
+        if given < needed { Err(EngineError::Models { needed, given }) } else { Ok(()) }
+    }
+
+    /// Cells of the largest model window.
+    pub(crate) fn largest_window(&self) -> usize {
+        self.program.models.iter().flatten().map(|m| m.window * m.inputs.len()).max().unwrap_or(0)
+    }
+
+    /// The first rows of frames and values of a lane whose sources begin at `starts`, as soon as they have a value.
+    pub(crate) fn first_rows(&self, starts: &[Option<i64>]) -> (Vec<Option<i64>>, Vec<Option<i64>>) {
+        self.plan.structure().first_rows(starts, sigc_plan::lookback::Until::FirstValue, |_: ValueId| None)
+    }
+}

@@ -1,0 +1,43 @@
+//! `features.roc`: rate of change in per cent, `100 (x / x[n] - 1)`.
+//!
+//! Source: TA-Lib ROC.
+
+use super::common::{COLUMN, ROWS_BACK, VALUE, rows_back};
+use sigc_catalog::{Example, Feature, Info};
+
+pub(super) static ROC: Feature = Feature {
+    info: Info {
+        name: "features.roc",
+        capability: "middlefreq",
+        summary: "rate of change in per cent",
+        doc: "\
+`100 (x / x[n] - 1)` with n = `window`. In per cent: 1 is one per cent.
+
+**Nulls.** Null where either row is null or `x[n]` is 0.
+
+**First value** at row `window`. The same as TA-Lib ROC.",
+        params: &[&ROWS_BACK],
+    },
+    roles: COLUMN,
+    outputs: VALUE,
+    build: |g, inputs, args| {
+        let share = g.rocp(inputs.column(), args.get(&ROWS_BACK));
+        vec![g.scale(100.0, share)]
+    },
+    lookback: rows_back,
+    check: Feature::no_check,
+    examples: &[
+        Example {
+            title: "up a tenth, down a tenth",
+            args: &[],
+            input: &[("column", cells![100.0, 110.0, 99.0])],
+            output: &[("value", cells![null, 10.0, -10.0])],
+        },
+        Example {
+            title: "null after a zero and around a missing bar",
+            args: &[("window", "1")],
+            input: &[("column", cells![0.0, 1.0, null, 2.0])],
+            output: &[("value", cells![null, null, null, null])],
+        },
+    ],
+};

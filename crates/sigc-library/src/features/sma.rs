@@ -1,0 +1,41 @@
+//! `features.sma`: simple moving average.
+
+use super::common::{COLUMN, MIN_COUNT, VALUE, WINDOW, check_min_count, over_counted_window, rows_before};
+use sigc_catalog::{Example, Feature, Info};
+use sigc_plan::WindowFn;
+
+pub(super) static SMA: Feature = Feature {
+    info: Info {
+        name: "features.sma",
+        capability: "middlefreq",
+        summary: "simple moving average",
+        doc: "\
+Mean of the last `window` rows, in the column's unit.
+
+**Nulls.** Null where any row of the window is null. With `min_count: k` the non-null rows suffice if there are at \
+least k of them (pandas `min_periods`); rows before the history began are unknown, so it does not make the first \
+value come earlier.
+
+**First value** at row `window` - 1. The same as TA-Lib SMA.",
+        params: &[&WINDOW, &MIN_COUNT],
+    },
+    roles: COLUMN,
+    outputs: VALUE,
+    build: |g, inputs, args| vec![over_counted_window(g, inputs, args, WindowFn::Mean)],
+    lookback: rows_before,
+    check: check_min_count,
+    examples: &[
+        Example {
+            title: "two rows",
+            args: &[("window", "2")],
+            input: &[("column", cells![2.0, 4.0, 6.0, null, 8.0])],
+            output: &[("value", cells![null, 3.0, 5.0, null, null])],
+        },
+        Example {
+            title: "the mean of the rows that are there",
+            args: &[("window", "3"), ("min_count", "2")],
+            input: &[("column", cells![1.0, null, 3.0, 5.0])],
+            output: &[("value", cells![null, null, 2.0, 4.0])],
+        },
+    ],
+};

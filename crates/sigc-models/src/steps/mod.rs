@@ -1,0 +1,31 @@
+//! Model steps: one file each with its pure facts and how it is loaded.
+
+mod host;
+mod linear;
+mod load;
+mod onnx;
+mod pytorch_bilstm;
+
+pub use load::{LoadError, LoadedModel, load};
+
+use sigc_catalog::{ModelStep, Param, Step};
+use sigc_market::Symbol;
+use sigc_plan::ModelUse;
+
+/// Where the prediction goes; the first column under `outputs` when left out.
+const OUTPUT_COL: Param<Option<String>> =
+    Param::text("output_col", "the column that holds the prediction").optional();
+
+/// A model step and how it is loaded.
+struct Kind {
+    def: &'static ModelStep,
+    load: fn(&ModelUse, &[Symbol]) -> Result<LoadedModel, LoadError>,
+}
+
+/// All model steps.
+static MODELS: &[Kind] = &[linear::KIND, onnx::KIND, pytorch_bilstm::KIND];
+
+/// All steps of this crate, for the catalog.
+pub fn steps() -> impl Iterator<Item = Step> {
+    MODELS.iter().map(|k| Step::Model(k.def))
+}

@@ -1,0 +1,203 @@
+//! The command line.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Checks, plans and runs pipelines for trading signals.
+#[derive(Debug, Parser)]
+#[command(name = "sigc", version, about, propagate_version = true, max_term_width = 100)]
+pub struct Cli {
+    /// Colours: `auto` means in a terminal, unless NO_COLOR is set.
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto)]
+    pub color: Color,
+    /// No progress and no notes, only results and errors.
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// When to use colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// In a terminal.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Find the mistakes in pipeline files, all of them, without running anything.
+    ///
+    /// Exit status: 0 no errors, 1 errors (or warnings with --deny-warnings), 2 a mistake in the call.
+    Check(Check),
+    /// Show what a pipeline does and how much history it needs.
+    Plan(Plan),
+    /// Print a pipeline after its grids are unrolled, as YAML.
+    Expand(Expand),
+    /// Compute all columns for all rows of recorded bars.
+    Backfill(Backfill),
+    /// Prove on recorded bars that batch, stream, splits and restarts give the same bits, and that nothing looks ahead.
+    Verify(Verify),
+    /// Run a pipeline and write its predictions to its sinks.
+    Run(Run),
+    /// Print the page of a diagnostic code.
+    Explain(Explain),
+    /// List the steps that pipelines can use, or show one.
+    Features(Features),
+    /// Print the JSON Schema of pipeline files, for editors.
+    Schema,
+    /// Make an example with bars and a model from a seed, and run it to a CSV file with predictions.
+    Demo(Demo),
+}
+
+/// `sigc check`
+#[derive(Debug, Args)]
+pub struct Check {
+    /// Pipeline files; `-` reads standard input.
+    #[arg(required = true)]
+    pub files: Vec<PathBuf>,
+    /// How findings are printed: human, json, sarif, github, junit.
+    #[arg(long, default_value = "human")]
+    pub format: sigc_diag::emit::Format,
+    /// Warnings fail the check.
+    #[arg(long)]
+    pub deny_warnings: bool,
+    /// Apply the fixes that are safe, in place.
+    #[arg(long)]
+    pub fix: bool,
+}
+
+/// How `plan` prints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PlanFormat {
+    /// Tables.
+    Human,
+    /// One JSON object.
+    Json,
+    /// Graphviz.
+    Dot,
+    /// Mermaid flowchart.
+    Mermaid,
+    /// A picture.
+    Svg,
+}
+
+/// `sigc plan`
+#[derive(Debug, Args)]
+pub struct Plan {
+    /// The pipeline file; `-` reads standard input.
+    pub file: PathBuf,
+    /// How it is printed.
+    #[arg(long, value_enum, default_value_t = PlanFormat::Human)]
+    pub format: PlanFormat,
+    /// Print one stage of the compiler: tree, expanded, typed, dag, schedule, plan.
+    #[arg(long, conflicts_with = "column")]
+    pub stage: Option<String>,
+    /// Explain the history one column needs: FRAME.COLUMN.
+    #[arg(long)]
+    pub column: Option<String>,
+}
+
+/// `sigc expand`
+#[derive(Debug, Args)]
+pub struct Expand {
+    /// The pipeline file; `-` reads standard input.
+    pub file: PathBuf,
+}
+
+/// `sigc backfill`
+#[derive(Debug, Args)]
+pub struct Backfill {
+    /// The pipeline file.
+    pub file: PathBuf,
+    /// Recorded bars: a file or folder of csv, csv.gz, zip, parquet. Repeat as FRAME=PATH for several sources.
+    #[arg(long, required = true)]
+    pub bars: Vec<String>,
+    /// Where rows go: a .parquet, .csv or .csv.gz file.
+    #[arg(long)]
+    pub out: PathBuf,
+    /// Which frame's rows; the one the model reads when left out.
+    #[arg(long)]
+    pub frame: Option<String>,
+    /// Threads; all cores when left out.
+    #[arg(long)]
+    pub threads: Option<usize>,
+    /// Replace the file if it is there.
+    #[arg(long)]
+    pub overwrite: bool,
+}
+
+/// `sigc verify`
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// The pipeline file.
+    pub file: PathBuf,
+    /// Recorded bars: a file or folder of csv, csv.gz, zip, parquet. Repeat as FRAME=PATH for several sources.
+    #[arg(long, required = true)]
+    pub bars: Vec<String>,
+    /// Random splits of the stream to try.
+    #[arg(long, default_value_t = 20)]
+    pub splits: usize,
+    /// Random restarts from exactly the needed history to try.
+    #[arg(long, default_value_t = 20)]
+    pub restarts: usize,
+    /// Seed of the random choices.
+    #[arg(long, default_value_t = 7)]
+    pub seed: u64,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `sigc run`
+#[derive(Debug, Args)]
+pub struct Run {
+    /// The pipeline file.
+    pub file: PathBuf,
+    /// Recorded bars in place of the live source. Repeat as FRAME=PATH for several sources.
+    #[arg(long)]
+    pub replay: Vec<String>,
+    /// Stop at this instant: ISO 8601, for example 2025-06-01T00:00:00Z.
+    #[arg(long)]
+    pub until: Option<String>,
+    /// Replay at N times real speed; as fast as possible when left out.
+    #[arg(long)]
+    pub speed: Option<f64>,
+}
+
+/// `sigc explain`
+#[derive(Debug, Args)]
+pub struct Explain {
+    /// The code: E0203. All codes are listed when left out.
+    pub code: Option<String>,
+}
+
+/// `sigc features`
+#[derive(Debug, Args)]
+pub struct Features {
+    /// One step in full: features.rsi.
+    pub name: Option<String>,
+    /// Print Markdown: the reference in docs/.
+    #[arg(long)]
+    pub markdown: bool,
+}
+
+/// `sigc demo`
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// Which example: minimal or bilstm.
+    #[arg(default_value = "minimal")]
+    pub example: String,
+    /// The folder the example is made in.
+    #[arg(long, default_value = "sigc-demo")]
+    pub dir: PathBuf,
+    /// Seed of bars and weights.
+    #[arg(long, default_value_t = 7)]
+    pub seed: u64,
+}

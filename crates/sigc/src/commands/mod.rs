@@ -1,0 +1,12 @@
+//! One file per command.
+
+pub mod backfill;
+pub mod check;
+pub mod demo;
+pub mod expand;
+pub mod explain;
+pub mod features;
+pub mod plan;
+pub mod run;
+pub mod schema;
+pub mod verify;

@@ -1,0 +1,56 @@
+//! The `sigc` command: reads its arguments, calls the compiler, the engine and the connectors, prints.
+//!
+//! `cli` says what can be asked, `commands` has a file for each command, `report` prints plans. Nothing is computed
+//! here that a library crate could compute.
+
+pub mod catalog;
+pub mod cli;
+mod commands;
+pub mod failure;
+pub mod host;
+pub mod load;
+pub mod report;
+pub mod terminal;
+
+use clap::Parser;
+use cli::{Cli, Command};
+use failure::Outcome;
+use terminal::Terminal;
+
+/// Runs the command line of this process; gives its exit status.
+pub fn run() -> u8 {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are answers, not mistakes.
+            let _ = error.print();
+            return u8::from(error.use_stderr()) * 2;
+        }
+    };
+    let mut term = Terminal::new(cli.color, cli.quiet);
+    match dispatch(cli.command, &mut term) {
+        Ok(status) => status,
+        Err(failure) => {
+            let text = failure.to_string();
+            if !text.is_empty() {
+                term.note(&text);
+            }
+            failure.exit
+        }
+    }
+}
+
+fn dispatch(command: Command, term: &mut Terminal) -> Outcome {
+    match command {
+        Command::Check(args) => commands::check::run(&args, term),
+        Command::Plan(args) => commands::plan::run(&args, term),
+        Command::Expand(args) => commands::expand::run(&args, term),
+        Command::Backfill(args) => commands::backfill::run(&args, term),
+        Command::Verify(args) => commands::verify::run(&args, term),
+        Command::Run(args) => commands::run::run(&args, term),
+        Command::Explain(args) => commands::explain::run(&args, term),
+        Command::Features(args) => commands::features::run(&args, term),
+        Command::Schema => commands::schema::run(term),
+        Command::Demo(args) => commands::demo::run(&args, term),
+    }
+}
