@@ -29,6 +29,6 @@ mod warmth;
 pub use engine::Engine;
 pub use error::{BarFault, EngineError, PredictError, SnapshotError};
 pub use live::{Live, Outcome, RowSink};
-//pub use panel::{Columns, PanelInput, PanelOptions, PanelSink, PanelStats, run_panel};
+pub use panel::{Columns, PanelInput, PanelOptions, PanelSink, PanelStats, run_panel};
 pub use predict::{Predict, PredictFaults};
 pub use warmth::Warmth;

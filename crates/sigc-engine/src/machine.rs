@@ -211,6 +211,12 @@ impl<const W: usize> Machine<W> {
         &self.cells[end - count..end]
     }
 
+    /// The newest `count` rows of a slot, to be written.
+    pub(crate) fn newest_mut(&mut self, layout: &Layout, slot: usize, count: usize) -> &mut [[f64; W]] {
+        let end = (layout.places[slot].base + self.ends[slot]) as usize;
+        &mut self.cells[end - count..end]
+    }
+
     /// Copies a model's window that ends `back` rows before the newest, row-major; false if a cell is null.
     pub(crate) fn window(
         &self,

@@ -3,7 +3,9 @@
 //! This crate knows no exchange and no file format: a [`Sink`] is anything that takes [`Record`]s in order.
 
 pub mod record;
+pub mod replay;
 pub mod sink;
+pub mod verify;
 
 pub use record::{Record, RecordSchema};
 pub use sink::{Sink, SinkError, Written};

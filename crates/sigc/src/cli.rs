@@ -1,5 +1,6 @@
 //! The command line.
 
+use crate::bars::BarsArgs;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -119,6 +120,9 @@ pub struct Backfill {
     /// Recorded bars: a file or folder of csv, csv.gz, zip, parquet. Repeat as FRAME=PATH for several sources.
     #[arg(long, required = true)]
     pub bars: Vec<String>,
+    /// How recorded bars are read.
+    #[command(flatten)]
+    pub recorded: BarsArgs,
     /// Where rows go: a .parquet, .csv or .csv.gz file.
     #[arg(long)]
     pub out: PathBuf,
@@ -141,6 +145,9 @@ pub struct Verify {
     /// Recorded bars: a file or folder of csv, csv.gz, zip, parquet. Repeat as FRAME=PATH for several sources.
     #[arg(long, required = true)]
     pub bars: Vec<String>,
+    /// How recorded bars are read.
+    #[command(flatten)]
+    pub recorded: BarsArgs,
     /// Random splits of the stream to try.
     #[arg(long, default_value_t = 20)]
     pub splits: usize,
@@ -163,6 +170,9 @@ pub struct Run {
     /// Recorded bars in place of the live source. Repeat as FRAME=PATH for several sources.
     #[arg(long)]
     pub replay: Vec<String>,
+    /// How recorded bars are read.
+    #[command(flatten)]
+    pub recorded: BarsArgs,
     /// Stop at this instant: ISO 8601, for example 2025-06-01T00:00:00Z.
     #[arg(long)]
     pub until: Option<String>,

@@ -3,12 +3,15 @@
 //! `cli` says what can be asked, `commands` has a file for each command, `report` prints plans. Nothing is computed
 //! here that a library crate could compute.
 
+pub mod bars;
 pub mod catalog;
 pub mod cli;
 mod commands;
 pub mod failure;
 pub mod host;
 pub mod load;
+pub mod models;
+mod progress;
 pub mod report;
 pub mod terminal;
 

@@ -13,6 +13,7 @@
 //! * Missing bars are not errors: a note counts them. What they mean is the pipeline's gap policy.
 //! * Rows of symbols that were not asked for are not looked at.
 
+mod coarsen;
 mod collect;
 mod columns;
 mod error;
@@ -22,6 +23,7 @@ mod parquet;
 mod text;
 mod time;
 
+pub use coarsen::coarsen;
 pub use error::{At, BarsError, Place, ValueFault};
 pub use limits::{MAX_LINE, MAX_UNPACKED};
 

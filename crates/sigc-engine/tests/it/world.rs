@@ -1,7 +1,7 @@
 //! Plans, bars and runs for the tests: a seeded source of randomness, hand-built and random plans, collected rows.
 
 use sigc_engine::reference::{Ask, Reference, interpret};
-use sigc_engine::{Engine, Live, Outcome, Predict, PredictError, RowSink};
+use sigc_engine::{Columns, Engine, Live, Outcome, PanelInput, PanelOptions, Predict, PredictError, RowSink, run_panel};
 use sigc_market::{Bar, Field, Interval, NULL, Symbol, Ts};
 use sigc_plan::*;
 use std::collections::BTreeMap;
@@ -365,6 +365,30 @@ pub fn run_live(plan: &Plan, outputs: &[ColumnId], symbol: usize, history: &Hist
     let mut rows = Rows { plan, table: Table::new() };
     feed(&mut live, plan, &instants(plan, history), || 1, &mut rows);
     rows.table
+}
+
+/// Many symbols through the panel driver; `histories` by symbol.
+pub fn run_panels(plan: &Plan, outputs: &[ColumnId], histories: &[(usize, History)], options: PanelOptions) -> Vec<Table> {
+    let engine = Engine::new(plan, outputs).expect("the test's plan");
+    let bars: Vec<_> = histories.iter().map(|(_, h)| slices(h)).collect();
+    let inputs: Vec<PanelInput> =
+        histories.iter().zip(&bars).map(|((symbol, _), bars)| PanelInput { symbol_index: *symbol, bars }).collect();
+    let mut columns = Columns::new(&engine);
+    run_panel(&engine, &inputs, &|| models(plan), options, &mut columns, &mut |_, _| {}).expect("the test's bars");
+    histories.iter().map(|(symbol, _)| panel_table(plan, outputs, *symbol, &columns)).collect()
+}
+
+pub fn panel_table(plan: &Plan, outputs: &[ColumnId], symbol: usize, from: &Columns) -> Table {
+    let mut table = Table::new();
+    for f in (0..plan.frames.len()).map(FrameId::new) {
+        let columns: Vec<&[f64]> = outputs.iter().filter(|c| plan.column(**c).frame == f).map(|c| from.column(symbol, *c)).collect();
+        let Some((first, n)) = from.rows(symbol, f) else { continue };
+        for k in 0..n {
+            let cells: Vec<f64> = columns.iter().map(|c| c[k]).collect();
+            table.insert((f.index(), first + k as i64), (bits(&cells), from.warm(symbol, f)[k]));
+        }
+    }
+    table
 }
 
 /// The reference's rows in the same form.

@@ -3,7 +3,8 @@
 //! With M the mean and s the standard deviation of the window itself (ddof 0):
 //!
 //! ```text
-//! upper = M + k_up s     lower = M - k_dn s     bandwidth = (upper - lower) / M     percent_b = (x - lower) / (upper - lower)
+//! upper = M + k_up s                     lower = M - k_dn s
+//! bandwidth = (upper - lower) / M        percent_b = (x - lower) / (upper - lower)
 //! ```
 //!
 //! Source: TA-Lib BBANDS.

@@ -24,9 +24,7 @@ the two does not matter.
     },
     roles: X_Y,
     outputs: VALUE,
-    build: |g, inputs, args| {
-        vec![g.pair(PairFn::Corr, inputs.get("x"), inputs.get("y"), args.get(&WINDOW_FROM_2))]
-    },
+    build: |g, inputs, args| vec![g.pair(PairFn::Corr, inputs.get("x"), inputs.get("y"), args.get(&WINDOW_FROM_2))],
     lookback: rows_before,
     check: Feature::no_check,
     examples: &[Example {

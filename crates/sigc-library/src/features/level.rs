@@ -42,8 +42,8 @@ With R the greatest high and S the least low of the last `window` rows:
 | `support` | `(close - S) / close` | distance down, a share of the close |
 
 `output: price` gives R or S itself, in the price's unit. With `include_current: false` the levels come from the \
-`window` rows before the current one, so that a breakout leaves the range. `inputs: {column: f.close}` takes one column \
-for high, low and close.
+`window` rows before the current one, so that a breakout leaves the range. `inputs: {column: f.close}` takes one \
+column for high, low and close.
 
 **Nulls.** Null where any row of the window is null in a column that is read, where R = S (`position`) or the close is \
 0 (the distances).

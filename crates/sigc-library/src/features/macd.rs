@@ -47,7 +47,7 @@ Source: TA-Lib MACD.",
         args: &[("fast", "2"), ("slow", "3"), ("signal", "2")],
         // Slow: 2, 7/2, 15/4. Fast, without the first row: 5/2, 25/6, 73/18. Differences: 1/2, 2/3, 11/36.
         // Signal: 7/12 = (1/2 + 2/3) / 2, then 7/12 + 2/3 (11/36 - 7/12) = 43/108.
-        input: &[("column", cells![1.0, 2.0, 3.0, 5.0, null, 4.0])],
+        input: &[("column", cells![1.0, 3.0, 2.0, 5.0, null, 4.0])],
         output: &[
             ("macd", cells![null, null, null, 2.0 / 3.0, null, 11.0 / 36.0]),
             ("signal", cells![null, null, null, 7.0 / 12.0, null, 43.0 / 108.0]),

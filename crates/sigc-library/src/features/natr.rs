@@ -13,7 +13,7 @@ pub(super) static NATR: Feature = Feature {
         capability: "middlefreq",
         summary: "average true range in per cent of the close",
         doc: "\
-`100 atr / close` with the [`features.atr`](features.atr) of the same `window`, in per cent: comparable between symbols.
+`100 atr / close` with the `features.atr` of the same `window`, in per cent: comparable between symbols.
 
 **Nulls.** Null where the true range is: in a missing bar and the one after it. The mean passes over both.
 

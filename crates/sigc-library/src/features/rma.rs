@@ -20,8 +20,8 @@ values, with `seed: first` at the first value.
 
 **Nulls.** A null row gives null and is passed over: on the other rows the average is what it is on those rows alone.
 
-**First value** at row `window` - 1, with `seed: first` at row 0. From `ln tolerance / ln (1 - 1 / n)` rows later on it \
-is within `warmup.tolerance` of what any longer history gives: about 21 n rows at 1e-9.
+**First value** at row `window` - 1, with `seed: first` at row 0. From `ln tolerance / ln (1 - 1 / n)` rows later on \
+it is within `warmup.tolerance` of what any longer history gives: about 21 n rows at 1e-9.
 
 Source: J. W. Wilder, *New Concepts in Technical Trading Systems*, 1978; elsewhere called SMMA.",
         params: &[&WINDOW, &SEED],

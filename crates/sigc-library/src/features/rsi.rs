@@ -19,8 +19,10 @@ const SMOOTHING: Param<String> = Param::choice(
     &["wilder", "sma", "ema"],
 )
 .default("wilder");
-const FLAT: Param<Option<f64>> =
-    Param::number("flat", "what it is where nothing moved, 0 to 100, or null").range(0.0, 100.0).default(0.0).nullable();
+const FLAT: Param<Option<f64>> = Param::number("flat", "what it is where nothing moved, 0 to 100, or null")
+    .range(0.0, 100.0)
+    .default(0.0)
+    .nullable();
 
 pub(super) static RSI: Feature = Feature {
     info: Info {

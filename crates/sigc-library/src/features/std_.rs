@@ -12,8 +12,8 @@ pub(super) static STD: Feature = Feature {
         capability: "middlefreq",
         summary: "standard deviation over the window",
         doc: "\
-`sqrt(sum (x - mean)² / (n - ddof))` over the last n = `window` rows, in the column's unit. Exactly 0 where all values \
-of the window are equal.
+`sqrt(sum (x - mean)² / (n - ddof))` over the last n = `window` rows, in the column's unit. Exactly 0 where all \
+values of the window are equal.
 
 **Nulls.** Null where any row of the window is null. With `min_count: k` the non-null rows suffice if there are at \
 least k of them, and more than `ddof`.

@@ -23,8 +23,8 @@ pub(super) static STOCHF: Feature = Feature {
         capability: "middlefreq",
         summary: "fast stochastic oscillator: place of the close in its range, 0 to 100",
         doc: "\
-`k` = `100 (close - min low) / (max high - min low)` over the last `k` rows, 0 where that range is 0; `d` is the simple \
-moving average of `k` over `d` rows. `inputs: {column: f.rsi_14}` takes one column for high, low and close, which \
+`k` = `100 (close - min low) / (max high - min low)` over the last `k` rows, 0 where that range is 0; `d` is the \
+simple moving average of `k` over `d` rows. `inputs: {column: f.rsi_14}` takes one column for high, low and close, which \
 makes the stochastic RSI.
 
 **Nulls.** Both are null where any of the rows they read is null. As in TA-Lib `k` is shown only where `d` is there.

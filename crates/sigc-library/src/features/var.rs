@@ -27,9 +27,7 @@ least k of them, and more than `ddof`.
     },
     roles: COLUMN,
     outputs: VALUE,
-    build: |g, inputs, args| {
-        vec![over_counted_window(g, inputs, args, WindowFn::Var { ddof: args.get(&DDOF) })]
-    },
+    build: |g, inputs, args| vec![over_counted_window(g, inputs, args, WindowFn::Var { ddof: args.get(&DDOF) })],
     lookback: rows_before,
     check: check_ddof_and_min_count,
     examples: &[

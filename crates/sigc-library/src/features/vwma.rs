@@ -32,10 +32,7 @@ pub(super) static VWMA: Feature = Feature {
     examples: &[Example {
         title: "the price counts where it was traded",
         args: &[("window", "2")],
-        input: &[
-            ("close", cells![10.0, 20.0, 30.0, 40.0, 50.0]),
-            ("volume", cells![1.0, 3.0, 0.0, 0.0, null]),
-        ],
+        input: &[("close", cells![10.0, 20.0, 30.0, 40.0, 50.0]), ("volume", cells![1.0, 3.0, 0.0, 0.0, null])],
         output: &[("value", cells![null, 17.5, 20.0, null, null])],
     }],
 };

@@ -1,22 +1,21 @@
 //! Arguments for tests: from text as in YAML, and drawn at random from what the parameters accept.
 
-use sigc_catalog::{Args, Feature, ParamKind, Spec, Value};
+use sigc_catalog::{Args, Default as ParamDefault, Feature, ParamKind, Spec, Value};
 
 /// Reads one value as the parameter's kind says.
 pub fn value_of(spec: &Spec, text: &str) -> Value {
     if spec.nullable && text == "null" {
         return Value::Null;
     }
-    let fault = || panic!("`{}` is {}, not `{text}`", spec.name, spec.kind.describe());
     let value = match spec.kind {
-        ParamKind::Int { .. } => Value::Int(text.parse().unwrap_or_else(|_| fault())),
-        ParamKind::Number { .. } => Value::Number(text.parse().unwrap_or_else(|_| fault())),
-        ParamKind::Bool => Value::Bool(text.parse().unwrap_or_else(|_| fault())),
-        ParamKind::Choice(_) => Value::Text(text.into()),
+        ParamKind::Int { .. } => text.parse().ok().map(Value::Int),
+        ParamKind::Number { .. } => text.parse().ok().map(Value::Number),
+        ParamKind::Bool => text.parse().ok().map(Value::Bool),
+        ParamKind::Choice(_) => Some(Value::Text(text.into())),
         _ => panic!("`{}`: features have no such parameters", spec.name),
     };
-    assert!(accepts(spec, &value), "`{}` is {}, not `{text}`", spec.name, spec.kind.describe());
-    value
+    let value = value.filter(|v| accepts(spec, v));
+    value.unwrap_or_else(|| panic!("`{}` is {}, not `{text}`", spec.name, spec.kind.describe()))
 }
 
 /// True if the value is in the parameter's own range.
@@ -46,11 +45,7 @@ pub fn written<'t>(feature: &Feature, pairs: impl IntoIterator<Item = (&'t str, 
         let given = pairs.iter().find(|(key, _)| *key == spec.name).map(|(_, text)| value_of(spec, text));
         match given.or_else(|| spec.default.value()) {
             Some(value) => args.insert(spec.name, value),
-            None => assert!(
-                matches!(spec.default, sigc_catalog_default::Absent),
-                "`{name}` needs `{}`",
-                spec.name
-            ),
+            None => assert!(matches!(spec.default, ParamDefault::Absent), "`{name}` needs `{}`", spec.name),
         }
     }
     let problems = (feature.check)(&args);
@@ -81,7 +76,7 @@ impl Draw {
 
     /// A value of a parameter; `None` leaves it out.
     pub fn value(&mut self, spec: &Spec) -> Option<Value> {
-        if matches!(spec.default, sigc_catalog_default::Absent) && self.below(2) == 0 {
+        if matches!(spec.default, ParamDefault::Absent) && self.below(2) == 0 {
             return None;
         }
         if spec.nullable && self.below(3) == 0 {

@@ -86,9 +86,6 @@ fn no_op_is_there_in_vain() {
             let nodes: Vec<&Node> = graph.nodes().collect();
             let mut used = vec![false; nodes.len()];
             outputs.iter().for_each(|v| used[v.index()] = true);
-            for i in (0..nodes.len()).rev().filter(|&i| used[i]).collect::<Vec<_>>() {
-                used[i] = true;
-            }
             for i in (0..nodes.len()).rev() {
                 if used[i] {
                     nodes[i].op.operands().for_each(|x| used[x.index()] = true);
@@ -170,14 +167,14 @@ fn every_parameter_changes_the_plan() {
 
 #[test]
 fn arguments_that_contradict_each_other_are_named() {
-    let cases: [(&str, &[(&str, Value)], &str); 5] = [
-        ("features.sum", &[("window", Value::Int(3)), ("min_count", Value::Int(4))], "min_count"),
-        ("features.zscore", &[("window", Value::Int(2)), ("ddof", Value::Int(2))], "ddof"),
-        ("features.std", &[("window", Value::Int(2)), ("ddof", Value::Int(5))], "ddof"),
-        ("features.macd", &[("fast", Value::Int(26)), ("slow", Value::Int(26)), ("signal", Value::Int(9))], "fast"),
+    let cases = [
+        ("features.sum", vec![("window", Value::Int(3)), ("min_count", Value::Int(4))], "min_count"),
+        ("features.zscore", vec![("window", Value::Int(2)), ("ddof", Value::Int(2))], "ddof"),
+        ("features.std", vec![("window", Value::Int(2)), ("ddof", Value::Int(5))], "ddof"),
+        ("features.macd", vec![("fast", Value::Int(26)), ("slow", Value::Int(26)), ("signal", Value::Int(9))], "fast"),
         (
             "features.level",
-            &[
+            vec![
                 ("window", Value::Int(3)),
                 ("kind", Value::Text("position".into())),
                 ("include_current", Value::Bool(true)),
@@ -189,7 +186,7 @@ fn arguments_that_contradict_each_other_are_named() {
     for (name, values, at) in cases {
         let f = run::feature(name).expect("the library has it");
         let mut args = Args::new();
-        values.iter().for_each(|(k, v)| args.insert(k, v.clone()));
+        values.into_iter().for_each(|(k, v)| args.insert(k, v));
         let problems = (f.check)(&args);
         assert_eq!(problems.iter().map(|p| p.param).collect::<Vec<_>>(), [at], "`{name}`");
         assert!(problems.iter().all(|p| p.help.is_some() && !p.message.ends_with('.')), "`{name}`: {problems:?}");

@@ -1,0 +1,296 @@
+//! A group of lanes: its bars in, its tiles out.
+
+use super::{PanelInput, PanelStats};
+use crate::engine::{Inner, LANES, TILE};
+use crate::machine::{Cursor, Machine};
+use crate::predict::ask;
+use crate::source::{self, LONGEST_GAP, bar_cells, bar_error, gap_cells};
+use crate::warmth::Settling;
+use crate::{BarFault, EngineError, Predict};
+use sigc_market::{Bar, Interval, NULL, Ts};
+use sigc_plan::{Gap, ModelId};
+
+/// Rows of one run, ready for the sink.
+#[derive(Debug, Default)]
+pub(crate) struct Tile {
+    pub(crate) cells: Vec<f64>,
+    pub(crate) warm: Vec<bool>,
+    pub(crate) blocks: Vec<Block>,
+    pub(crate) stats: PanelStats,
+}
+
+/// One symbol's rows of one frame: `rows` cells per column from `cells` on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Block {
+    pub(crate) symbol: usize,
+    pub(crate) frame: usize,
+    pub(crate) first_row: i64,
+    pub(crate) rows: usize,
+    pub(crate) cells: usize,
+    pub(crate) warm: usize,
+}
+
+/// One symbol of a group.
+struct Lane<'a> {
+    symbol: usize,
+    settling: Settling,
+    /// Per frame, the first row; `i64::MAX` if there is none.
+    firsts: Vec<i64>,
+    /// Per frame, the last row; `i64::MIN` if there is none.
+    lasts: Vec<i64>,
+    sources: Vec<SourceBars<'a>>,
+}
+
+/// The bars of one source that are still to come.
+struct SourceBars<'a> {
+    frame: usize,
+    rest: &'a [Bar],
+    first: i64,
+    last: i64,
+    close: f64,
+}
+
+/// Up to [`LANES`] symbols on their way through time.
+pub(crate) struct Group<'a> {
+    engine: &'a Inner,
+    machine: Machine<LANES>,
+    lanes: Vec<Lane<'a>>,
+    only_warm_models: bool,
+    /// Earliest start of each source over the lanes, until it has begun.
+    starts: Vec<Option<i64>>,
+    /// The source frame whose rows make a tile.
+    finest: usize,
+    next_row: i64,
+    end: Ts,
+    window: Vec<f64>,
+}
+
+impl<'a> Group<'a> {
+    /// Over the bars of up to [`LANES`] symbols.
+    pub(crate) fn new(
+        engine: &'a Inner,
+        inputs: &[PanelInput<'a>],
+        only_warm_models: bool,
+    ) -> Result<Group<'a>, EngineError> {
+        let frames = &engine.program.frames;
+        let lanes = inputs.iter().map(|i| Lane::new(engine, i)).collect::<Result<Vec<_>, _>>()?;
+        let mut starts = vec![None; frames.len()];
+        for source in lanes.iter().flat_map(|l| &l.sources) {
+            let start: &mut Option<i64> = &mut starts[source.frame];
+            *start = Some(start.map_or(source.first, |s| s.min(source.first)));
+        }
+        let finest = engine.program.sources().min_by_key(|&f| frames[f].interval.max_millis()).unwrap_or(0);
+        let opens = (0..frames.len()).filter_map(|f| starts[f].map(|row| frames[f].interval.open_of(row)));
+        let grid = frames.get(finest).map(|f| f.interval);
+        let next_row = grid.zip(opens.min()).map_or(0, |(grid, open)| grid.index_of(open));
+        let ends = lanes.iter().flat_map(|l| l.sources.iter().map(|s| frames[s.frame].interval.close_of(s.last)));
+        let end = ends.max().unwrap_or(Ts(i64::MIN));
+        let mut machine = Machine::new(&engine.program, &engine.panel);
+        for (l, lane) in lanes.iter().enumerate() {
+            let (_, values) = engine.first_rows(&lane.settling.starts);
+            machine.set_firsts(l, |m| values[engine.program.masks[m].index()].unwrap_or(i64::MAX));
+        }
+        for l in lanes.len()..LANES {
+            machine.set_firsts(l, |_| i64::MIN);
+        }
+        let window = vec![0.0; engine.largest_window()];
+        Ok(Group { engine, machine, lanes, only_warm_models, starts, finest, next_row, end, window })
+    }
+
+    /// Computes the next tile; false if there is none.
+    pub(crate) fn next(&mut self, models: &mut [Box<dyn Predict>], tile: &mut Tile) -> Result<bool, EngineError> {
+        let engine = self.engine;
+        tile.cells.clear();
+        tile.warm.clear();
+        tile.blocks.clear();
+        tile.stats = PanelStats::default();
+        let Some(grid) = engine.program.frames.get(self.finest).map(|f| f.interval) else { return Ok(false) };
+        if grid.open_of(self.next_row) >= self.end {
+            return Ok(false);
+        }
+        let until = grid.open_of(self.next_row + TILE as i64).min(self.end);
+        self.next_row += TILE as i64;
+        for f in 0..self.starts.len() {
+            if let Some(row) = self.starts[f]
+                && engine.program.frames[f].interval.close_of(row) <= until
+            {
+                self.machine.start(&engine.program, f, row);
+                self.starts[f] = None;
+            }
+        }
+        self.machine.advance(&engine.program, until);
+        self.fill(&mut tile.stats)?;
+        let mut cursor = Cursor::default();
+        while let Some(model) = self.machine.run(&engine.program, &engine.panel, &mut cursor) {
+            self.predict(model, models, &mut tile.stats);
+        }
+        for (l, lane) in self.lanes.iter_mut().enumerate() {
+            lane.settling.finish(engine, &self.machine, &engine.panel, l);
+        }
+        self.collect(tile);
+        Ok(true)
+    }
+
+    /// Writes the inputs of all lanes, gaps filled.
+    fn fill(&mut self, stats: &mut PanelStats) -> Result<(), EngineError> {
+        let (engine, machine) = (self.engine, &mut self.machine);
+        for f in engine.program.sources() {
+            let (rows, info) = (machine.frames[f], &engine.program.frames[f]);
+            if rows.count == 0 {
+                continue;
+            }
+            for &(_, slot) in &info.inputs {
+                machine.append(&engine.panel, slot as usize, rows.count).fill([NULL; LANES]);
+            }
+            for (l, lane) in self.lanes.iter_mut().enumerate() {
+                let symbol = lane.symbol;
+                let Some(source) = lane.sources.iter_mut().find(|s| s.frame == f) else { continue };
+                for (i, row) in (rows.first()..=rows.last).enumerate() {
+                    if row < source.first || row > source.last {
+                        continue;
+                    }
+                    let open = info.interval.open_of(row);
+                    let cells = match source.rest.split_first() {
+                        Some((bar, rest)) if bar.open_time == open => {
+                            let (cells, close) = bar_cells(bar);
+                            (source.rest, source.close) = (rest, close);
+                            stats.bars += 1;
+                            cells
+                        }
+                        next => {
+                            check_gap(info.interval, info.gap, row, next.map(|(bar, _)| bar.open_time))
+                                .map_err(|(open_time, fault)| bar_error(symbol, f, open_time, fault))?;
+                            stats.gap_rows += 1;
+                            gap_cells(info.gap, source.close)
+                        }
+                    };
+                    for &(field, slot) in &info.inputs {
+                        machine.newest_mut(&engine.panel, slot as usize, rows.count)[i][l] = cells[field.index()];
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Answers a model step for every lane and row.
+    fn predict(&mut self, id: ModelId, models: &mut [Box<dyn Predict>], stats: &mut PanelStats) {
+        let engine = self.engine;
+        let model = engine.program.models[id.index()].as_ref().expect("a model step has its entry");
+        let rows = self.machine.frames[model.frame];
+        self.machine.append(&engine.panel, model.out as usize, rows.count).fill([NULL; LANES]);
+        let window = &mut self.window[..model.window * model.inputs.len()];
+        for (l, lane) in self.lanes.iter_mut().enumerate() {
+            lane.settling.observe(engine, &self.machine, &engine.panel, l, Some(model.value));
+            let from =
+                if self.only_warm_models { lane.settling.settled_first(engine, model.value) } else { i64::MIN };
+            let to = lane.lasts[model.frame];
+            for (i, row) in (rows.first()..=rows.last).enumerate() {
+                let wanted = row >= from && row <= to;
+                if wanted && self.machine.window(&engine.panel, model, rows.count - 1 - i, l, window) {
+                    match ask(&mut *models[id.index()], lane.symbol, window) {
+                        Ok(y) => {
+                            self.machine.newest_mut(&engine.panel, model.out as usize, rows.count)[i][l] = y;
+                        }
+                        Err(error) => stats.predict.add(error),
+                    }
+                }
+            }
+        }
+    }
+
+    /// Turns the outputs from rows of lanes into columns of symbols.
+    fn collect(&self, tile: &mut Tile) {
+        for (f, info) in self.engine.program.frames.iter().enumerate() {
+            let rows = self.machine.frames[f];
+            if rows.count == 0 || info.outputs.is_empty() {
+                continue;
+            }
+            let firsts = tile.blocks.len();
+            for lane in &self.lanes {
+                let (from, to) = (rows.first().max(lane.firsts[f]), rows.last.min(lane.lasts[f]));
+                let n = if from <= to { (to - from + 1) as usize } else { 0 };
+                let (cells, warm) = (tile.cells.len(), tile.warm.len());
+                tile.blocks.push(Block { symbol: lane.symbol, frame: f, first_row: from, rows: n, cells, warm });
+                tile.cells.resize(cells + n * info.outputs.len(), NULL);
+                let warm_from = lane.settling.warm_from(f);
+                tile.warm.extend((0..n as i64).map(|i| from + i >= warm_from));
+            }
+            for (c, &(_, operand)) in info.outputs.iter().enumerate() {
+                let source = self.machine.newest(&self.engine.panel, operand, rows.count);
+                for (l, block) in tile.blocks[firsts..].iter().enumerate().filter(|(_, b)| b.rows > 0) {
+                    let skip = (block.first_row - rows.first()) as usize;
+                    let to = &mut tile.cells[block.cells + c * block.rows..][..block.rows];
+                    for (to, from) in to.iter_mut().zip(&source[skip..]) {
+                        *to = from[l];
+                    }
+                }
+            }
+            tile.blocks.retain(|b| b.rows > 0);
+        }
+    }
+}
+
+/// Refuses a gap before `row + 1` where the data step halts, and a bar that is no later row.
+fn check_gap(
+    interval: Interval,
+    gap: Gap,
+    row: i64,
+    next: Option<Ts>,
+) -> Result<(), (Ts, BarFault)> {
+    if let Some(open_time) = next {
+        match source::row_of(interval, open_time) {
+            Err(fault) => return Err((open_time, fault)),
+            Ok(k) if k < row => return Err((open_time, BarFault::Order)),
+            Ok(k) if k - row > LONGEST_GAP => return Err((interval.open_of(row), BarFault::Far)),
+            Ok(_) => {}
+        }
+    }
+    if gap == Gap::Halt { Err((interval.open_of(row), BarFault::Missing)) } else { Ok(()) }
+}
+
+impl<'a> Lane<'a> {
+    fn new(engine: &Inner, input: &PanelInput<'a>) -> Result<Lane<'a>, EngineError> {
+        let frames = &engine.program.frames;
+        let symbol = input.symbol_index;
+        let mut settling = Settling::new(engine);
+        let mut sources: Vec<SourceBars<'a>> = Vec::new();
+        let mut end = Ts(i64::MIN);
+        for &(frame, bars) in input.bars {
+            let f = frame.index();
+            let Some(info) = frames.get(f).filter(|i| i.parent.is_none()) else {
+                return Err(EngineError::NotASource(frame));
+            };
+            let (Some(first), Some(last)) = (bars.first(), bars.last()) else { continue };
+            let row_of = |bar: &Bar| {
+                source::row_of(info.interval, bar.open_time).map_err(|fault| bar_error(symbol, f, bar.open_time, fault))
+            };
+            let (first, last) = (row_of(first)?, row_of(last)?);
+            end = end.max(info.interval.close_of(last));
+            if info.used {
+                settling.start(f, first);
+                sources.push(SourceBars { frame: f, rest: bars, first, last, close: NULL });
+            }
+        }
+        // Complete up to the lane's end: what is missing there is a gap as well.
+        for source in &mut sources {
+            let interval = frames[source.frame].interval;
+            let last = interval.last_closed(end);
+            if last - source.last > LONGEST_GAP {
+                let open_time = interval.open_of(source.last + 1);
+                return Err(bar_error(symbol, source.frame, open_time, BarFault::Far));
+            }
+            source.last = source.last.max(last);
+        }
+        let (firsts, _) = engine.first_rows(&settling.starts);
+        let last_of = |i: Interval| if sources.is_empty() { i64::MIN } else { i.last_closed(end) };
+        let lasts = frames.iter().map(|f| last_of(f.interval)).collect();
+        Ok(Lane {
+            symbol,
+            firsts: firsts.into_iter().map(|f| f.unwrap_or(i64::MAX)).collect(),
+            lasts,
+            settling,
+            sources,
+        })
+    }
+}

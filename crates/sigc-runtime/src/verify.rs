@@ -1,0 +1,355 @@
+//! The proof behind "research and live give the same bits", on a user's own bars.
+//!
+//! One panel run over all bars is the yardstick. Then the same bars go through the live driver bar by bar; through the
+//! live driver cut at random places, each time through a snapshot; through lanes started anew from exactly the history
+//! that lookback says, and from one bar less; and through panels whose bars end at random instants. Rows are compared
+//! by their bits. Columns with a recursive op have forgotten their seed only to the plan's tolerance after a restart,
+//! so there their deviation is measured instead, against the largest value of the column.
+//!
+//! Models are asked in the first comparison only; the others compare everything that goes into them.
+
+mod table;
+
+use sigc_engine::{Engine, EngineError, Live, PanelInput, PanelOptions, Predict, run_panel};
+use sigc_market::{Bar, Ts};
+use sigc_plan::lookback::Until;
+use sigc_plan::{ColumnId, FrameId, Op, Plan, Tier};
+use table::Table;
+
+/// After a restart a recursive column may deviate by so many times the tolerance, of the column's largest value: a
+/// ratio of two settled states (rsi) moves by more than either state.
+const GAIN: f64 = 1_000.0;
+/// Instants run on after a restart.
+const RUN_ON: usize = 64;
+/// Tries to find a restart without a gap in its history.
+const TRIES: usize = 50;
+
+/// Makes the plan's models.
+pub type MakeModels<'a> = &'a (dyn Fn() -> Vec<Box<dyn Predict>> + Sync);
+/// The bars of each source, for one symbol.
+pub type SymbolBars<'a> = Vec<(FrameId, &'a [Bar])>;
+
+/// How much to try.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// Random splits, and random truncations.
+    pub splits: usize,
+    /// Random restarts.
+    pub restarts: usize,
+    /// Seed of the random choices.
+    pub seed: u64,
+    /// Threads of the panel driver.
+    pub threads: usize,
+}
+
+/// One comparison.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Check {
+    /// What was compared with the panel run.
+    pub name: &'static str,
+    /// How many runs.
+    pub runs: u64,
+    /// Cells compared.
+    pub cells: u64,
+    /// Cells that differ, and rows that were not there or not ready when they should be.
+    pub differing: u64,
+    /// The first difference, in words.
+    pub first: Option<String>,
+    /// Largest deviation of recursive columns, as a share of the column's largest value.
+    pub worst: Option<f64>,
+}
+
+/// All comparisons.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Report {
+    /// Bars read.
+    pub bars: u64,
+    /// Rows of the panel run, over all frames.
+    pub rows: u64,
+    /// The comparisons.
+    pub checks: Vec<Check>,
+}
+
+impl Report {
+    /// Cells that differ anywhere.
+    pub fn differing(&self) -> u64 {
+        self.checks.iter().map(|c| c.differing).sum()
+    }
+}
+
+/// Compares everything; `progress` is told the name of each comparison and how far it has come.
+///
+/// # Errors
+/// If the engine refuses the plan or a bar.
+pub fn verify(
+    plan: &Plan,
+    symbols: &[SymbolBars<'_>],
+    models: MakeModels<'_>,
+    options: Options,
+    progress: &mut dyn FnMut(&'static str, usize, usize),
+) -> Result<Report, EngineError> {
+    let all: Vec<ColumnId> = (0..plan.columns.len()).map(ColumnId::new).collect();
+    let engine = Engine::new(plan, &all)?;
+    progress("batch", 0, 1);
+    let yardstick = panel(&engine, symbols, models, options.threads)?;
+    let mut report = Report {
+        bars: symbols.iter().flatten().map(|(_, b)| b.len() as u64).sum(),
+        rows: yardstick.n_rows(),
+        checks: Vec::new(),
+    };
+    let mut stream = Check { name: "stream", ..Check::default() };
+    for (s, bars) in symbols.iter().enumerate() {
+        progress("stream", s, symbols.len());
+        let mut rows = Table::new(plan, &all, symbols.len());
+        run_live(&engine, plan, s, bars, None, &mut models(), &mut rows)?;
+        stream.runs += 1;
+        yardstick.compare(plan, &rows, s, None, &mut stream);
+    }
+    report.checks.push(stream);
+
+    let plain = Unmodelled::new(plan)?;
+    let mut rng = SplitMix(options.seed);
+    report.checks.push(plain.splits(symbols, &yardstick, options, &mut rng, progress)?);
+    report.checks.extend(plain.restarts(symbols, &yardstick, options, &mut rng, progress)?);
+    report.checks.push(plain.truncations(symbols, &yardstick, options, &mut rng, progress)?);
+    Ok(report)
+}
+
+/// The plan without what models make.
+struct Unmodelled<'p> {
+    plan: &'p Plan,
+    columns: Vec<ColumnId>,
+    engine: Engine,
+    /// What an emission waits for, and stands before the models.
+    roots: Vec<sigc_plan::ValueId>,
+}
+
+impl<'p> Unmodelled<'p> {
+    fn new(plan: &'p Plan) -> Result<Unmodelled<'p>, EngineError> {
+        let mut modelled = vec![false; plan.nodes.len()];
+        for (i, node) in plan.nodes.iter().enumerate() {
+            modelled[i] = matches!(node.op, Op::Model { .. }) || node.op.operands().any(|x| modelled[x.index()]);
+        }
+        let columns: Vec<ColumnId> = (0..plan.columns.len())
+            .map(ColumnId::new)
+            .filter(|&c| !modelled[plan.column(c).value.index()])
+            .collect();
+        // The emission's own readiness stays: its roots decide when a row is warm.
+        Ok(Unmodelled { plan, engine: Engine::new(plan, &columns)?, columns, roots: plan.roots() })
+    }
+
+    fn splits(
+        &self,
+        symbols: &[SymbolBars<'_>],
+        yardstick: &Table,
+        options: Options,
+        rng: &mut SplitMix,
+        progress: &mut dyn FnMut(&'static str, usize, usize),
+    ) -> Result<Check, EngineError> {
+        let mut check = Check { name: "splits", ..Check::default() };
+        for i in 0..options.splits {
+            progress("splits", i, options.splits);
+            check.runs += 1;
+            for (s, bars) in symbols.iter().enumerate() {
+                let mut rows = Table::new(self.plan, &self.columns, symbols.len());
+                let cut = instants(self.plan, bars).nth(rng.below(n_bars(bars)));
+                run_live(&self.engine, self.plan, s, bars, cut, &mut [], &mut rows)?;
+                yardstick.compare(self.plan, &rows, s, None, &mut check);
+            }
+        }
+        Ok(check)
+    }
+
+    /// Two checks: from exactly the needed bars, and from one bar less.
+    fn restarts(
+        &self,
+        symbols: &[SymbolBars<'_>],
+        yardstick: &Table,
+        options: Options,
+        rng: &mut SplitMix,
+        progress: &mut dyn FnMut(&'static str, usize, usize),
+    ) -> Result<[Check; 2], EngineError> {
+        let mut exact = Check { name: "restarts from exactly the needed bars", ..Check::default() };
+        let mut short = Check { name: "restarts from one bar less", ..Check::default() };
+        for i in 0..options.restarts {
+            progress("restarts", i, options.restarts);
+            let Some(r) = self.pick_restart(symbols, rng) else { continue };
+            exact.runs += 1;
+            let mut rows = Table::new(self.plan, &self.columns, symbols.len());
+            run_live(&self.engine, self.plan, r.symbol, &r.bars, None, &mut [], &mut rows)?;
+            rows.ready_at(self.plan, r.symbol, r.at, true, &mut exact);
+            rows.not_ready_before(self.plan, r.symbol, r.at, &mut exact);
+            yardstick.compare_settled(self.plan, &rows, r.symbol, r.at, GAIN * self.plan.tolerance.0, &mut exact);
+            for source in r.binding {
+                short.runs += 1;
+                let fewer: SymbolBars<'_> =
+                    r.bars.iter().map(|&(f, b)| (f, if f == source { &b[1..] } else { b })).collect();
+                let mut rows = Table::new(self.plan, &self.columns, symbols.len());
+                run_live(&self.engine, self.plan, r.symbol, &fewer, None, &mut [], &mut rows)?;
+                rows.ready_at(self.plan, r.symbol, r.at, false, &mut short);
+            }
+        }
+        Ok([exact, short])
+    }
+
+    /// A symbol and an instant whose needed history is there without a gap.
+    fn pick_restart<'a>(&self, symbols: &[SymbolBars<'a>], rng: &mut SplitMix) -> Option<Restart<'a>> {
+        let structure = self.plan.structure();
+        let interval = self.plan.frame(self.plan.emission_frame()).interval;
+        (0..TRIES).find_map(|_| {
+            let symbol = rng.below(symbols.len());
+            let bars = &symbols[symbol];
+            let near = instants(self.plan, bars).nth(rng.below(n_bars(bars)))?;
+            let at = interval.close_of(interval.last_closed(near));
+            let oldest = structure.oldest(&self.roots, at, Until::Settled);
+            let mut cut = Vec::new();
+            let mut earliest: Vec<(FrameId, Ts)> = Vec::new();
+            for &(frame, all) in bars {
+                let of = self.plan.frame(frame).interval;
+                let Some(lo) = oldest.frame(frame) else {
+                    cut.push((frame, all));
+                    continue;
+                };
+                let from = all.partition_point(|b| b.open_time < of.open_of(lo));
+                let until = all.partition_point(|b| of.close_of(of.index_of(b.open_time)) <= at);
+                let whole = until.checked_sub(from)? as i64 == of.last_closed(at) - lo + 1;
+                if !whole || until == from {
+                    return None;
+                }
+                earliest.push((frame, of.open_of(lo)));
+                cut.push((frame, &all[from..all.len().min(until + RUN_ON)]));
+            }
+            // A source whose own oldest row some op reads: without it the row cannot be there.
+            let binding = earliest.into_iter().map(|(f, _)| f).collect();
+            Some(Restart { symbol, at, bars: cut, binding })
+        })
+    }
+
+    fn truncations(
+        &self,
+        symbols: &[SymbolBars<'_>],
+        yardstick: &Table,
+        options: Options,
+        rng: &mut SplitMix,
+        progress: &mut dyn FnMut(&'static str, usize, usize),
+    ) -> Result<Check, EngineError> {
+        let mut check = Check { name: "bars cut at an instant", ..Check::default() };
+        for i in 0..options.splits {
+            progress("truncation", i, options.splits);
+            check.runs += 1;
+            let s = rng.below(symbols.len());
+            let Some(at) = instants(self.plan, &symbols[s]).nth(rng.below(n_bars(&symbols[s]))) else { continue };
+            let closed = |f: FrameId, b: &[Bar]| {
+                let of = self.plan.frame(f).interval;
+                b.partition_point(|bar| of.close_of(of.index_of(bar.open_time)) <= at)
+            };
+            let cut: Vec<SymbolBars<'_>> =
+                symbols.iter().map(|bars| bars.iter().map(|&(f, b)| (f, &b[..closed(f, b)])).collect()).collect();
+            let rows = panel(&self.engine, &cut, &Vec::new, options.threads)?;
+            for symbol in 0..symbols.len() {
+                yardstick.compare(self.plan, &rows, symbol, Some(at), &mut check);
+            }
+        }
+        Ok(check)
+    }
+}
+
+/// A lane to be started anew.
+struct Restart<'a> {
+    symbol: usize,
+    at: Ts,
+    bars: SymbolBars<'a>,
+    /// The sources whose first bar is needed.
+    binding: Vec<FrameId>,
+}
+
+/// All rows by the panel driver.
+fn panel(
+    engine: &Engine,
+    symbols: &[SymbolBars<'_>],
+    models: MakeModels<'_>,
+    threads: usize,
+) -> Result<Table, EngineError> {
+    let inputs: Vec<PanelInput<'_>> =
+        symbols.iter().enumerate().map(|(symbol_index, bars)| PanelInput { symbol_index, bars }).collect();
+    let mut rows = Table::new(engine.plan(), engine.outputs(), symbols.len());
+    let options = PanelOptions { threads, only_warm_models: true };
+    run_panel(engine, &inputs, models, options, &mut rows, &mut |_, _| {})?;
+    Ok(rows)
+}
+
+/// One symbol by the live driver, instant by instant; through a snapshot behind `cut`.
+fn run_live(
+    engine: &Engine,
+    plan: &Plan,
+    symbol: usize,
+    bars: &[(FrameId, &[Bar])],
+    cut: Option<Ts>,
+    models: &mut [Box<dyn Predict>],
+    rows: &mut Table,
+) -> Result<(), EngineError> {
+    let mut live = Live::new(engine, symbol);
+    let mut rest: SymbolBars<'_> = bars.to_vec();
+    let mut due = Vec::new();
+    for at in instants(plan, bars) {
+        due.clear();
+        for (frame, bars) in &mut rest {
+            let of = plan.frame(*frame).interval;
+            while let Some((first, others)) = bars.split_first()
+                && of.close_of(of.index_of(first.open_time)) <= at
+            {
+                due.push((*frame, *first));
+                *bars = others;
+            }
+        }
+        live.step(at, &due, models, &mut rows.of(symbol))?;
+        if cut == Some(at) {
+            // A snapshot that cannot be read back leaves no rows behind the cut, and so is counted as a difference.
+            match Live::restore(engine, &live.snapshot()) {
+                Ok(restored) => live = restored,
+                Err(_) => return Ok(()),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The closes of all bars of a symbol, in order, each once.
+fn instants<'a>(plan: &'a Plan, bars: &'a [(FrameId, &'a [Bar])]) -> impl Iterator<Item = Ts> + 'a {
+    let mut at: Vec<usize> = vec![0; bars.len()];
+    std::iter::from_fn(move || {
+        let close = |i: usize, k: usize| {
+            let of = plan.frame(bars[i].0).interval;
+            bars[i].1.get(k).map(|b| of.close_of(of.index_of(b.open_time)))
+        };
+        let next = (0..bars.len()).filter_map(|i| close(i, at[i])).min()?;
+        for (i, k) in at.iter_mut().enumerate() {
+            while close(i, *k) == Some(next) {
+                *k += 1;
+            }
+        }
+        Some(next)
+    })
+}
+
+fn n_bars(bars: &[(FrameId, &[Bar])]) -> usize {
+    bars.iter().map(|(_, b)| b.len()).max().unwrap_or(0).max(1)
+}
+
+/// Is the column exact, bit for bit, after a restart.
+fn is_exact(plan: &Plan, c: ColumnId) -> bool {
+    plan.structure().tier(plan.column(c).value) == Tier::Exact
+}
+
+/// Vigna's splitmix64: choices from a seed.
+struct SplitMix(u64);
+
+impl SplitMix {
+    fn below(&mut self, n: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        ((z ^ (z >> 31)) % n.max(1) as u64) as usize
+    }
+}
