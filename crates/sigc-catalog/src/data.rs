@@ -10,7 +10,7 @@ pub const INTERVAL: Param<Interval> = Param::interval("interval", "the length of
 /// What a missing bar becomes.
 pub const GAP: Param<String> = Param::choice(
     "gap",
-    "what a bar that the venue does not have becomes: a row of nulls, the last close carried on, or the end of the run",
+    "what a bar that the venue does not have becomes: a row of nulls, the last close carried on, or the end of the run; `skip` is not supported yet",
     &["null", "carry", "skip", "halt"],
 )
 .default("null");

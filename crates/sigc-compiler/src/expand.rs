@@ -25,6 +25,10 @@ pub struct Expanded {
     pub signal: Signal,
     /// The steps, in order; `index` still is the position in the file.
     pub steps: Vec<StepDecl>,
+    /// Steps with grids of no use: they are not expanded, and what they would make is not missing.
+    pub lost: Vec<StepDecl>,
+    /// As [`Shape::blind`].
+    pub blind: bool,
     /// Where the pipeline list stands.
     pub pipeline: Span,
 }
@@ -37,18 +41,22 @@ pub fn expand(shape: Shape, catalog: &Catalog, diags: &mut Diags) -> Expanded {
         diags.push(Diag::new(&E0212, grid.span, message).here("empty").help("give it values or remove it"));
     }
     let zips = check_zips(&shape, diags);
-    let mut steps = Vec::new();
+    let (mut steps, mut lost) = (Vec::new(), Vec::new());
     for step in &shape.steps {
-        let Some(instances) = instances(step, &shape.grids, &zips, &mut used, diags) else { continue };
+        let Some(instances) = instances(step, &shape.grids, &zips, &mut used, diags) else {
+            lost.push(step.clone());
+            continue;
+        };
         if steps.len() + instances.len() > MAX_STEPS {
             let message = format!("the grids of this step make more than {MAX_STEPS} steps in all");
             let help = "use fewer values, or pair grids with `expand.zip` instead of multiplying them";
             diags.push(Diag::new(&E0213, step.span, message).help(help));
+            lost.push(step.clone());
             continue;
         }
         steps.extend(instances.into_iter().map(|s| fill_templates(s, catalog, diags)));
     }
-    for grid in shape.grids.iter().filter(|g| !used.contains(g.name.value.as_str())) {
+    for grid in shape.grids.iter().filter(|g| !shape.blind && !used.contains(g.name.value.as_str())) {
         let message = format!("no step uses the grid `{}`", grid.name.value);
         let help = format!("write `${{expand.{}}}` in a step's params, or remove the grid", grid.name.value);
         diags.push(Diag::new(&W0201, grid.name.span, message).here("not used").help(help));
@@ -58,11 +66,13 @@ pub fn expand(shape: Shape, catalog: &Catalog, diags: &mut Diags) -> Expanded {
         capabilities: shape.capabilities,
         signal: shape.signal,
         steps,
+        lost,
+        blind: shape.blind,
         pipeline: shape.pipeline,
     }
 }
 
-/// Groups of grids by index, each checked to have equal lengths.
+/// Groups of grids by index; unequal lengths are reported.
 fn check_zips(shape: &Shape, diags: &mut Diags) -> Vec<Vec<usize>> {
     let mut groups = Vec::new();
     let mut grouped = BTreeSet::new();
@@ -90,7 +100,6 @@ fn check_zips(shape: &Shape, diags: &mut Diags) -> Vec<Vec<usize>> {
                     b.values.len()
                 );
                 diags.push(Diag::new(&E0214, b.span, message).here("this list").label(a.span, "and this one"));
-                continue;
             }
         }
         groups.push(indices);
@@ -134,6 +143,8 @@ fn instances(
                     fills.push((p, g));
                 }
                 None => {
+                    // The one that is probably meant is not unused.
+                    used.extend(nearest(&name.value, grids.iter().map(|g| g.name.value.as_str())).map(str::to_owned));
                     diags.push(unknown_grid(&name, grids));
                     sound = false;
                 }
@@ -145,7 +156,9 @@ fn instances(
             }
         }
     }
-    if !sound {
+    let len = |g: usize| grids[g].values.len();
+    let zips_fit = |g: usize| zips.iter().filter(|z| z.contains(&g)).flatten().all(|&other| len(other) == len(g));
+    if !sound || !fills.iter().all(|&(_, g)| zips_fit(g)) {
         return None;
     }
     // Axes of the product: a grid that appears twice, or grids zipped together, are one axis.
@@ -153,14 +166,17 @@ fn instances(
     let axis_of = |g: usize| zips.iter().position(|z| z.contains(&g)).map_or(g, |z| grids.len() + z);
     for &(_, g) in &fills {
         if !axes.iter().any(|&(axis, _)| axis == axis_of(g)) {
-            axes.push((axis_of(g), grids[g].values.len()));
+            axes.push((axis_of(g), len(g)));
         }
     }
     let total = axes.iter().try_fold(1usize, |n, &(_, len)| n.checked_mul(len)).filter(|&n| n <= MAX_STEPS);
     let Some(total) = total else {
         let message = format!("the grids of this step make more than {MAX_STEPS} steps");
         let help = "use fewer values, or pair grids with `expand.zip` instead of multiplying them";
-        diags.push(Diag::new(&E0213, step.span, message).help(help));
+        let [(first, g), rest @ ..] = fills.as_slice() else { return None };
+        let words = |g: usize| format!("{} values", len(g));
+        let diag = Diag::new(&E0213, step.params[*first].value.span, message).here(words(*g)).help(help);
+        diags.push(rest.iter().fold(diag, |d, &(p, g)| d.label(step.params[p].value.span, words(g))));
         return None;
     };
     let mut copies = Vec::with_capacity(total);
@@ -235,8 +251,9 @@ fn fill(node: Node, lookup: &dyn Fn(&str) -> Option<String>, known: &[&str], dia
 
 fn filled(text: &str, span: Span, lookup: &dyn Fn(&str) -> Option<String>, known: &[&str]) -> Result<String, Diag> {
     template(text, span)?.fill(lookup).map_err(|name| {
-        let diag = Diag::new(&E0215, name.span, format!("the step has no parameter `{}` to fill the template", name.value))
-            .here("not a parameter of this step");
+        let diag =
+            Diag::new(&E0215, name.span, format!("the step has no parameter `{}` to fill the template", name.value))
+                .here("not a parameter of this step");
         match nearest(&name.value, known.iter().copied()) {
             Some(near) => diag.help(format!("did you mean `{{{near}}}`?")),
             None if known.is_empty() => diag.help("the step has no parameters: write the column's name in full"),

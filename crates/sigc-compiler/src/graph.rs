@@ -4,6 +4,7 @@
 //! made further down as such, and steps that feed nothing as dead. Then the live steps are built in order: every
 //! feature adds its ops to one shared [`Graph`], where equal ops are kept once.
 
+use crate::read::list;
 use crate::typed::{ColId, TOrigin, TStep, Typed, What};
 use petgraph::algo::tarjan_scc;
 use petgraph::stable_graph::{NodeIndex, StableDiGraph};
@@ -100,7 +101,7 @@ fn report_cycles(
         members.iter().for_each(|&m| cyclic[m] = true);
         let path = cycle_through(*members.iter().min().unwrap_or(&0), &members, edges);
         let first = path[0];
-        let names: Vec<&str> = path.iter().chain([&first]).map(|&i| typed.steps[i].id.as_str()).collect();
+        let names: Vec<String> = path.iter().chain([&first]).map(|&i| format!("`{}`", typed.steps[i].id)).collect();
         let step = &typed.steps[first];
         let message = if path.len() == 1 {
             format!("`{}` depends on itself", step.id)
@@ -154,7 +155,7 @@ fn report_order(typed: &Typed, edges: &[(usize, usize)], cyclic: &[bool], diags:
             Some(r) => format!("the column `{}`", typed.qualified(r.value)),
             None => format!("the frame `{}`", made.id),
         };
-        let span = at.map_or(read.using.span, |r| r.span);
+        let span = at.map_or(read.frame_at.unwrap_or(read.using.span), |r| r.span);
         diags.push(
             Diag::new(&E0217, span, format!("{what} is read before it is made"))
                 .here("read here")
@@ -180,16 +181,16 @@ fn live_steps(typed: &Typed, g: &StableDiGraph<usize, ()>, nodes: &[NodeIndex]) 
 
 fn report_dead(typed: &Typed, live: &[bool], diags: &mut Diags) {
     // What a model with unresolved inputs would have read is not dead, only unknown.
-    if typed.steps.iter().any(|s| s.what.is_none()) {
+    if typed.partial || typed.steps.iter().any(|s| s.what.is_none()) {
         return;
     }
-    for (_, step) in typed.steps.iter().enumerate().filter(|(i, _)| !live[*i]) {
-        let what = match (&step.what, step.makes_frame) {
-            (_, Some(_)) => format!("nothing that is emitted uses the frame `{}`", step.id),
-            _ => format!("nothing that is emitted uses `{}`", step.id),
-        };
+    // The copies of one step stand at one place: one finding names them all.
+    let dead: Vec<&TStep> = (0..typed.steps.len()).filter(|&i| !live[i]).map(|i| &typed.steps[i]).collect();
+    for copies in dead.chunk_by(|a, b| a.index == b.index) {
+        let names: Vec<&str> = copies.iter().map(|s| s.id.as_str()).collect();
+        let frame = if copies[0].makes_frame.is_some() { "the frame " } else { "" };
         diags.push(
-            Diag::new(&W0202, step.using.span, what)
+            Diag::new(&W0202, copies[0].using.span, format!("nothing that is emitted uses {frame}{}", list(&names)))
                 .here("not used")
                 .help("remove the step, or let the model read what it makes; it is left out of the plan"),
         );
@@ -276,10 +277,8 @@ fn aggregate_of(field: Field) -> Aggregate {
         Field::High => Aggregate::Max,
         Field::Low => Aggregate::Min,
         Field::Close => Aggregate::Last,
-        Field::Volume
-        | Field::QuoteVolume
-        | Field::Trades
-        | Field::TakerBuyVolume
-        | Field::TakerBuyQuoteVolume => Aggregate::Sum,
+        Field::Volume | Field::QuoteVolume | Field::Trades | Field::TakerBuyVolume | Field::TakerBuyQuoteVolume => {
+            Aggregate::Sum
+        }
     }
 }

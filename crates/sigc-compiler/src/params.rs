@@ -66,13 +66,22 @@ fn read_value(spec: &Spec, node: &Node, step: &str, diags: &mut Diags) -> Option
         return Some(Value::Null);
     }
     let wrong = |diags: &mut Diags| {
-        let message = format!("`{}` of `{step}` should be {}, not {}", spec.name, spec.kind.describe(), node.kind_name());
+        let message =
+            format!("`{}` of `{step}` should be {}, not {}", spec.name, spec.kind.describe(), node.kind_name());
         let mut diag = Diag::new(&E0209, node.span, message).here(format!("{} here", node.kind_name())).help(spec.doc);
         // A number in quotes is the usual slip.
         if let (ParamKind::Int { .. } | ParamKind::Number { .. }, Some(text)) = (spec.kind, node.as_str())
             && text.parse::<f64>().is_ok_and(f64::is_finite)
         {
             diag = diag.fix(node.span, text, "write it without quotes", Applicability::Guess);
+        }
+        let bool = match node.as_str().map(str::to_lowercase).as_deref() {
+            Some("yes" | "on" | "y") => Some("true"),
+            Some("no" | "off" | "n") => Some("false"),
+            _ => None,
+        };
+        if let (ParamKind::Bool, Some(word)) = (spec.kind, bool) {
+            diag = diag.fix(node.span, word, format!("write `{word}`"), Applicability::Guess);
         }
         diags.push(diag);
         None

@@ -2,6 +2,7 @@
 
 use sigc_diag::{Diag, Diags, E0108, E0109, E0110, Span, Spanned, nearest};
 use sigc_syntax::{Map, Node, Typed, Value};
+use std::borrow::Cow;
 
 /// The map of a node, or a report that it is none. A hole was reported already.
 pub(crate) fn map<'a>(node: &'a Node, what: &str, diags: &mut Diags) -> Option<&'a Map> {
@@ -56,13 +57,22 @@ pub(crate) fn is_nothing(node: &Node) -> bool {
     matches!(&node.value, Value::Scalar(s) if s.typed == Typed::Null)
 }
 
-/// Reports keys that are not known, each with the nearest that is.
-pub(crate) fn known_keys(map: &Map, known: &[&str], what: &str, diags: &mut Diags) {
-    for key in map.keys() {
-        if !known.contains(&key.value.as_str()) {
-            diags.push(unknown_key(&E0108, key, known, what));
+/// Reports keys that are not known, each with the nearest that is. Gives the map with such a key spelt as the nearest
+/// one, unless that is there too: what stands under a misspelt key is not missing as well.
+pub(crate) fn known_keys<'a>(map: &'a Map, known: &[&str], what: &str, diags: &mut Diags) -> Cow<'a, Map> {
+    let mut respelt = Cow::Borrowed(map);
+    for (i, key) in map.keys().enumerate() {
+        if known.contains(&key.value.as_str()) {
+            continue;
+        }
+        diags.push(unknown_key(&E0108, key, known, what));
+        if let Some(near) = nearest(&key.value, known.iter().copied())
+            && respelt.get(near).is_none()
+        {
+            respelt.to_mut().entries[i].key.value = near.into();
         }
     }
+    respelt
 }
 
 /// "`what` has no key `key`", with the nearest known one as a fix.
@@ -70,9 +80,12 @@ pub(crate) fn unknown_key(code: &'static sigc_diag::Code, key: &Spanned<String>,
     let noun = if std::ptr::eq(code, &E0108) { "key" } else { "parameter" };
     let mut diag = Diag::new(code, key.span, format!("{what} has no {noun} `{}`", key.value)).here("not known here");
     if let Some(near) = nearest(&key.value, known.iter().copied()) {
-        diag = diag
-            .help(format!("did you mean `{near}`? Known here: {}", list(known)))
-            .fix(key.span, near, format!("write `{near}`"), sigc_diag::Applicability::Guess);
+        diag = diag.help(format!("did you mean `{near}`? Known here: {}", list(known))).fix(
+            key.span,
+            near,
+            format!("write `{near}`"),
+            sigc_diag::Applicability::Guess,
+        );
     } else if known.is_empty() {
         diag = diag.help(format!("{what} takes no {noun}s"));
     } else {
@@ -82,7 +95,14 @@ pub(crate) fn unknown_key(code: &'static sigc_diag::Code, key: &Spanned<String>,
 }
 
 /// The value of a key, or a report that it is missing.
-pub(crate) fn required<'a>(map: &'a Map, key: &str, at: Span, what: &str, help: &str, diags: &mut Diags) -> Option<&'a Node> {
+pub(crate) fn required<'a>(
+    map: &'a Map,
+    key: &str,
+    at: Span,
+    what: &str,
+    help: &str,
+    diags: &mut Diags,
+) -> Option<&'a Node> {
     let found = map.get(key).map(|e| &e.value);
     if found.is_none() {
         diags.push(Diag::new(&E0109, at, format!("{what} needs `{key}`")).here(format!("no `{key}` here")).help(help));

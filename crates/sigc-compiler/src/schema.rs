@@ -1,13 +1,12 @@
 //! The JSON Schema of a pipeline file, made from the catalog: for editors and the YAML language server.
 
-use sigc_catalog::{Catalog, Default, Info, Kind, ParamKind, Spec, Step};
 use serde_json::{Map, Value, json};
+use sigc_catalog::{Catalog, Default, Info, Kind, ParamKind, Spec, Step};
 
 /// The schema, draft 2020-12. Grids may stand for any parameter, so every parameter also takes `${expand.NAME}`.
 pub fn schema(catalog: &Catalog) -> Value {
-    let steps_of = |kind: Kind| -> Vec<Value> {
-        catalog.steps().filter(|s| s.kind() == kind).map(|s| step(&s)).collect()
-    };
+    let steps_of =
+        |kind: Kind| -> Vec<Value> { catalog.steps().filter(|s| s.kind() == kind).map(|s| step(&s)).collect() };
     let entry = |kind: Kind| {
         json!({
             "type": "object", "required": [kind.key()], "additionalProperties": false,

@@ -5,8 +5,8 @@
 
 use crate::read::{self, is_nothing, known_keys, required};
 use sigc_catalog::Kind;
-use sigc_diag::{Diag, Diags, E0110, E0213, E0230, Span, Spanned};
-use sigc_syntax::{Map, Node, Tree, Value};
+use sigc_diag::{Diag, Diags, E0108, E0109, E0110, E0213, E0230, Span, Spanned, nearest};
+use sigc_syntax::{Entry, Map, Node, Tree, Value};
 
 /// A pipeline file, part by part.
 #[derive(Debug, Clone)]
@@ -23,6 +23,8 @@ pub struct Shape {
     pub signal: Signal,
     /// The entries of `pipeline`.
     pub steps: Vec<StepDecl>,
+    /// True if an entry could not be read at all: what seems to be missing may stand there.
+    pub blind: bool,
     /// Where the pipeline list stands.
     pub pipeline: Span,
 }
@@ -53,6 +55,8 @@ pub struct Signal {
     pub sinks: Vec<SinkDecl>,
     /// True if `on_prediction` was there, even if what it held was of no use.
     pub has_on_prediction: bool,
+    /// The key `on_prediction`, if it was there and empty.
+    pub empty_on_prediction: Option<Span>,
 }
 
 /// One entry of `on_prediction`.
@@ -104,10 +108,11 @@ const TOP: &[&str] = &["name", "using", "expand", "signal_generation", "pipeline
 pub fn shape(tree: &Tree, diags: &mut Diags) -> Option<Shape> {
     let root = &tree.root;
     let top = read::map(root, "a pipeline file", diags)?;
-    known_keys(top, TOP, "a pipeline file", diags);
+    let top = &*known_keys(top, TOP, "a pipeline file", diags);
     let start = Span::new(root.span.start as usize, root.span.start as usize);
-    let name = required(top, "name", start, "a pipeline file", "the name travels with every row: `name: my_signal`", diags)
-        .and_then(|n| read::text(n, "`name`", diags));
+    let name =
+        required(top, "name", start, "a pipeline file", "the name travels with every row: `name: my_signal`", diags)
+            .and_then(|n| read::text(n, "`name`", diags));
     if let Some(name) = &name
         && let Err(diag) = sigc_syntax::name(&name.value, name.span)
     {
@@ -121,13 +126,13 @@ pub fn shape(tree: &Tree, diags: &mut Diags) -> Option<Shape> {
         .unwrap_or_default();
     let steps = required(top, "pipeline", start, "a pipeline file", "list the steps under `pipeline:`", diags);
     let pipeline = steps.map(|n| n.span).unwrap_or(start);
-    let steps = steps.map(|n| steps_of(n, diags)).unwrap_or_default();
-    Some(Shape { name, capabilities, grids, zips, signal, steps, pipeline })
+    let (steps, blind) = steps.map_or((Vec::new(), true), |n| steps_of(n, diags));
+    Some(Shape { name, capabilities, grids, zips, signal, steps, blind, pipeline })
 }
 
 fn capabilities(node: &Node, diags: &mut Diags) -> Option<Vec<Spanned<String>>> {
     let map = read::map(node, "`using`", diags)?;
-    known_keys(map, &["capabilities"], "`using`", diags);
+    let map = known_keys(map, &["capabilities"], "`using`", diags);
     let list = read::seq(&map.get("capabilities")?.value, "`capabilities`", diags)?;
     Some(list.iter().filter_map(|n| read::text(n, "a capability", diags)).collect())
 }
@@ -166,104 +171,146 @@ fn signal(node: &Node, diags: &mut Diags) -> Signal {
         signal.has_on_prediction = true;
         return signal;
     };
-    known_keys(map, &["mode", "warmup", "scheduling", "on_prediction"], "`signal_generation`", diags);
-    let help = "`mode: stream` is the only mode";
-    signal.mode = required(map, "mode", node.span, "`signal_generation`", help, diags).cloned();
+    let map = known_keys(map, &["mode", "warmup", "scheduling", "on_prediction"], "`signal_generation`", diags);
+    let help = "write `mode: stream`, the only mode there is";
+    signal.mode = required(&map, "mode", node.span, "`signal_generation`", help, diags).cloned();
     signal.warmup = map.get("warmup").map(|e| e.value.clone());
     signal.scheduling = map.get("scheduling").map(|e| e.value.clone());
     let Some(on_prediction) = map.get("on_prediction") else { return signal };
     signal.has_on_prediction = true;
     if is_nothing(&on_prediction.value) {
         signal.has_on_prediction = false;
+        signal.empty_on_prediction = Some(on_prediction.key.span);
         return signal;
     }
     let Some(list) = read::seq(&on_prediction.value, "`on_prediction`", diags) else { return signal };
     signal.has_on_prediction = !list.is_empty();
+    signal.empty_on_prediction = list.is_empty().then_some(on_prediction.key.span);
     for item in list {
         let Some(map) = read::map(item, "a sink", diags) else { continue };
-        known_keys(map, &["using", "params", "columns"], "a sink", diags);
-        let using = required(map, "using", item.span, "a sink", "name the sink: `using: sinks.csv_append`", diags)
+        let written = map;
+        let map = known_keys(map, &["using", "params", "columns"], "a sink", diags);
+        let using = required(&map, "using", item.span, "a sink", "name the sink: `using: sinks.csv_append`", diags)
             .and_then(|n| read::text(n, "`using`", diags));
         let params = map.get("params").map(|e| params(&e.value, diags)).unwrap_or_default();
-        let columns = map.get("columns").map(|e| e.value.clone());
+        // `column: prediction` is a superfluous setting rather than a list of further columns.
+        let columns = written.get("columns").map(|e| e.value.clone());
         signal.sinks.push(SinkDecl { using, params, columns, span: item.span });
     }
     signal
 }
 
-fn steps_of(node: &Node, diags: &mut Diags) -> Vec<StepDecl> {
-    let Some(list) = read::seq(node, "`pipeline`", diags) else { return Vec::new() };
+/// The steps, and whether something of the list could not be read at all.
+fn steps_of(node: &Node, diags: &mut Diags) -> (Vec<StepDecl>, bool) {
+    let Some(list) = read::seq(node, "`pipeline`", diags) else { return (Vec::new(), true) };
     if list.len() > crate::expand::MAX_STEPS {
-        diags.push(Diag::new(&E0213, node.span, format!("the pipeline has more than {} steps", crate::expand::MAX_STEPS)));
-        return Vec::new();
+        diags.push(Diag::new(
+            &E0213,
+            node.span,
+            format!("the pipeline has more than {} steps", crate::expand::MAX_STEPS),
+        ));
+        return (Vec::new(), true);
     }
-    list.iter().enumerate().filter_map(|(index, item)| step(index, item, diags)).collect()
+    let (mut steps, mut blind) = (Vec::new(), false);
+    for (index, item) in list.iter().enumerate() {
+        match entry(index, item, diags) {
+            Some(found) => steps.extend(found),
+            None => blind = true,
+        }
+    }
+    (steps, blind)
 }
 
-fn step(index: usize, item: &Node, diags: &mut Diags) -> Option<StepDecl> {
+const KIND_HELP: &str =
+    "an entry is one of `- data:`, `- transform:`, `- features:`, `- model:` with the step under it";
+
+/// The step of one entry, several if the dashes of the further ones are missing. `None` if nothing can be told of it.
+fn entry(index: usize, item: &Node, diags: &mut Diags) -> Option<Vec<StepDecl>> {
     let map = read::map(item, "a pipeline entry", diags)?;
-    let kinds = Kind::PIPELINE.map(Kind::key);
-    let help = "an entry is one of `- data:`, `- transform:`, `- features:`, `- model:` with the step under it";
-    let (kind, body) = match map.entries.as_slice() {
-        [one] => (&one.key, &one.value),
+    let known = |e: &Entry| Kind::PIPELINE.iter().any(|k| k.key() == e.key.value);
+    let (first, rest) = match map.entries.as_slice() {
         [] => {
-            diags.push(Diag::new(&E0110, item.span, "a pipeline entry has no step").help(help));
+            diags.push(Diag::new(&E0110, item.span, "a pipeline entry has no step").here("empty").help(KIND_HELP));
             return None;
         }
-        [first, second, ..] => {
-            let known = |e: &sigc_syntax::Entry| kinds.contains(&e.key.value.as_str());
-            let hint = if known(first) && !known(second) {
-                format!("`{}` stands beside `{}`: indent it so that it stands under it", second.key.value, first.key.value)
-            } else {
-                help.into()
-            };
-            diags.push(
-                Diag::new(&E0110, second.key.span, "a pipeline entry holds one step").here("a second key here").help(hint),
-            );
-            return None;
-        }
+        [one] => return step(index, item.span, one, diags).map(|s| s.into_iter().collect()),
+        [first, rest @ ..] => (first, rest),
     };
-    let Some(found) = Kind::PIPELINE.into_iter().find(|k| k.key() == kind.value) else {
-        if ["event", "strategy", "strategies"].contains(&kind.value.as_str()) {
-            diags.push(
-                Diag::new(&E0230, kind.span, format!("`{}` steps are not supported yet", kind.value))
-                    .here("not supported yet")
-                    .help("leave it out; the steps that run today are data, transform, features and model"),
-            );
-        } else {
-            diags.push(read::unknown_key(&sigc_diag::E0108, kind, &kinds, "a pipeline entry"));
+    let outdented = known(first) && is_nothing(&first.value) && !rest.iter().any(known);
+    let (key, kind) = (&rest[0].key, &first.key.value);
+    let report = Diag::new(&E0110, key.span, "a pipeline entry holds one step");
+    diags.push(if known(first) && !known(&rest[0]) {
+        report
+            .here(format!("beside `{kind}`"))
+            .help(format!("indent `{}` further than `{kind}`, so that it stands under it", key.value))
+    } else {
+        report.here("a second step").help(format!("begin it with a dash: `- {}:`", key.value))
+    });
+    if outdented {
+        let body = Node { span: item.span, value: Value::Map(Map { entries: rest.to_vec() }) };
+        let whole = Entry { key: first.key.clone(), value: body };
+        return step(index, item.span, &whole, diags).map(|s| s.into_iter().collect());
+    }
+    let steps = map.entries.iter().filter(|e| known(e)).map(|e| step(index, item.span, e, diags));
+    steps.collect::<Option<Vec<_>>>().map(|s| s.into_iter().flatten().collect())
+}
+
+/// A kind's key and the step under it. `Some(None)` for what is known and takes no part, `None` if it is not known what
+/// it would have made.
+fn step(index: usize, span: Span, entry: &Entry, diags: &mut Diags) -> Option<Option<StepDecl>> {
+    let kind = &entry.key;
+    if ["event", "strategy", "strategies"].contains(&kind.value.as_str()) {
+        diags.push(
+            Diag::new(&E0230, kind.span, format!("`{}` steps are not supported yet", kind.value))
+                .here("not supported yet")
+                .help("leave it out; the steps that run today are data, transform, features and model"),
+        );
+        return Some(None);
+    }
+    let kinds = Kind::PIPELINE.map(Kind::key);
+    let mut found = Kind::PIPELINE.into_iter().find(|k| k.key() == kind.value);
+    if found.is_none() {
+        let mut diag = read::unknown_key(&E0108, kind, &kinds, "a pipeline entry");
+        if nearest(&kind.value, kinds).is_none() {
+            diag.help = Some(KIND_HELP.into());
         }
-        return None;
-    };
+        diags.push(diag);
+        // What is probably meant is checked on.
+        found = nearest(&kind.value, kinds).and_then(|n| Kind::PIPELINE.into_iter().find(|k| k.key() == n));
+    }
     let decl = StepDecl {
         index,
-        kind: Spanned::new(found, kind.span),
+        kind: Spanned::new(found?, kind.span),
         using: None,
         inputs: None,
         outputs: None,
         params: Vec::new(),
-        span: item.span,
+        span,
     };
-    if is_nothing(body) {
-        let what = format!("a `{}` step", kind.value);
-        diags.push(Diag::new(&sigc_diag::E0109, kind.span, format!("{what} needs `using`")).help(
-            "indent the step's keys further than its kind, or name the step: `using: features.rsi`",
-        ));
+    let what = format!("a `{}` step", decl.kind.value.key());
+    if is_nothing(&entry.value) {
+        diags.push(
+            Diag::new(&E0109, kind.span, format!("{what} needs `using`"))
+                .here("nothing under it")
+                .help(format!("{}; the step's keys stand deeper than its kind", using_help(decl.kind.value))),
+        );
         return None;
     }
-    let body_map = read::map(body, &format!("a `{}` step", kind.value), diags)?;
-    Some(step_body(decl, body_map, body.span, diags))
+    let body = read::map(&entry.value, &what, diags)?;
+    Some(Some(step_body(decl, body, entry.value.span, diags)))
 }
 
 fn step_body(mut decl: StepDecl, map: &Map, span: Span, diags: &mut Diags) -> StepDecl {
     let what = format!("a `{}` step", decl.kind.value.key());
     for entry in map.entries.iter().filter(|e| e.key.value == "on") {
         diags.push(
-            Diag::new(&E0230, entry.key.span, "`on:` is not supported yet").here("not supported yet").help("leave it out"),
+            Diag::new(&E0230, entry.key.span, "`on:` is not supported yet")
+                .here("not supported yet")
+                .help("leave it out"),
         );
     }
-    known_keys(map, &["using", "inputs", "outputs", "params", "on"], &what, diags);
-    decl.using = required(map, "using", span, &what, "name the step: `using: features.rsi`", diags)
+    let map = known_keys(map, &["using", "inputs", "outputs", "params", "on"], &what, diags);
+    decl.using = required(&map, "using", span, &what, &using_help(decl.kind.value), diags)
         .and_then(|n| read::text(n, "`using`", diags));
     let part = |key: &str| map.get(key).map(|e| e.value.clone()).filter(|n| !is_nothing(n));
     decl.inputs = part("inputs");
@@ -272,11 +319,21 @@ fn step_body(mut decl: StepDecl, map: &Map, span: Span, diags: &mut Diags) -> St
     decl
 }
 
+fn using_help(kind: Kind) -> String {
+    let example = match kind {
+        Kind::Data => "data.binance_futures",
+        Kind::Transform => "transforms.resample",
+        Kind::Model => "models.linear",
+        _ => "features.rsi",
+    };
+    format!("name the step: `using: {example}`")
+}
+
 fn params(node: &Node, diags: &mut Diags) -> Vec<ParamDecl> {
     if is_nothing(node) {
         return Vec::new();
     }
     let Some(map) = read::map(node, "`params`", diags) else { return Vec::new() };
-    let decl = |e: &sigc_syntax::Entry| ParamDecl { name: e.key.clone(), value: e.value.clone(), grid: None };
+    let decl = |e: &Entry| ParamDecl { name: e.key.clone(), value: e.value.clone(), grid: None };
     map.entries.iter().filter(|e| !matches!(e.value.value, Value::Hole)).map(decl).collect()
 }

@@ -20,6 +20,8 @@ pub struct Typed {
     pub columns: Vec<TColumn>,
     /// The steps in the order written.
     pub steps: Vec<TStep>,
+    /// True if a step or column could not be read: what seems to be unused may be used there.
+    pub partial: bool,
     /// `warmup`
     pub warmup: Warmup,
     /// `scheduling`
@@ -98,6 +100,8 @@ pub struct TStep {
     pub reads: Vec<Spanned<ColId>>,
     /// The frames it reads.
     pub reads_frames: Vec<FrameId>,
+    /// Where `inputs` names a frame.
+    pub frame_at: Option<Span>,
     /// The columns it makes.
     pub makes: Vec<ColId>,
     /// The frame it makes.

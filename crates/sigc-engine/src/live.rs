@@ -118,7 +118,7 @@ impl Live {
             while let Some(model) = self.machine.run(&engine.program, &engine.live, &mut cursor) {
                 self.predict(&engine, model, models, &mut outcome.predict);
             }
-            self.settling.finish(&engine, &self.machine, &engine.live, 0);
+            self.settling.finish(&engine, &self.machine, 0);
             self.deliver(&engine, out, &mut outcome);
         }
         self.at = Some(at);
@@ -282,19 +282,13 @@ impl Live {
     }
 
     /// Answers a model step.
-    fn predict(
-        &mut self,
-        engine: &Inner,
-        id: ModelId,
-        models: &mut [Box<dyn Predict>],
-        faults: &mut PredictFaults,
-    ) {
+    fn predict(&mut self, engine: &Inner, id: ModelId, models: &mut [Box<dyn Predict>], faults: &mut PredictFaults) {
         let model = engine.program.models[id.index()].as_ref().expect("a model step has its entry");
-        self.settling.observe(engine, &self.machine, &engine.live, 0, Some(model.value));
+        self.settling.observe(engine, &self.machine, 0, Some(model.value));
         let wanted = self.machine.frames[model.frame].last >= self.settling.settled_first(engine, model.value);
         let window = &mut self.window[..model.window * model.inputs.len()];
         let mut y = NULL;
-        if wanted && self.machine.window(&engine.live, model, 0, 0, window) {
+        if wanted && self.machine.window(model, 0, 0, window) {
             match ask(&mut *models[id.index()], self.symbol, window) {
                 Ok(value) => y = value,
                 Err(error) => faults.add(error),
@@ -312,7 +306,7 @@ impl Live {
             }
             self.row.clear();
             for &(_, operand) in &info.outputs {
-                self.row.push(self.machine.newest(&engine.live, operand, 1)[0][0]);
+                self.row.push(self.machine.newest(operand, 1)[0][0]);
             }
             let warm = rows.last >= self.settling.warm_from(f);
             out.row(FrameId::new(f), info.interval.open_of(rows.last), &self.row, warm);

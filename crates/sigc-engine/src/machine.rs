@@ -9,6 +9,7 @@
 //! step, which the driver answers, and goes on from there. Rows of a frame exist from the bucket in which its source
 //! begins; the values of that cut bucket are masked.
 
+use crate::cpu::Cpu;
 use crate::ops::{aggregate, arg, extreme, linear, pair, present, quantile, rank, row, smooth, sum, trend, var};
 use crate::program::{Kernel, ModelInfo, Operand, Program, Step};
 use sigc_market::{NULL, Ts};
@@ -18,32 +19,36 @@ use sigc_plan::ModelId;
 #[derive(Debug)]
 pub(crate) struct Layout {
     places: Vec<Place>,
+    /// Slots that hold one number, filled once.
+    constants: Vec<(u32, f64)>,
     rows: usize,
-    pub(crate) tile: usize,
+    tile: usize,
+    cpu: Cpu,
 }
 
+/// A slot's rows `base..limit` of the block; `base + history` rows are there before the first run.
 #[derive(Debug, Clone, Copy)]
 struct Place {
     base: u32,
-    capacity: u32,
+    limit: u32,
     history: u32,
-    constant: Option<f64>,
 }
 
 impl Layout {
     /// Room for the history, and as much again before it must move.
-    pub(crate) fn new(program: &Program, tile: usize) -> Layout {
+    pub(crate) fn new(program: &Program, tile: usize, cpu: Cpu) -> Layout {
         let mut rows = 0;
         let places = program.slots.iter().map(|slot| {
             let history = slot.history;
             // A few rows more than a short history, so that it does not move at every bar.
             let room = if history == 0 { tile as u32 } else { history.max(tile as u32).max(8) };
-            let place = Place { base: rows, capacity: history + room, history, constant: slot.constant };
-            rows += place.capacity;
+            let place = Place { base: rows, limit: rows + history + room, history };
+            rows = place.limit;
             place
         });
         let places = places.collect();
-        Layout { places, rows: rows as usize, tile }
+        let constants = program.slots.iter().zip(0..).filter_map(|(slot, i)| Some((i, slot.constant?)));
+        Layout { places, constants: constants.collect(), rows: rows as usize, tile, cpu }
     }
 }
 
@@ -80,7 +85,7 @@ pub(crate) struct Cursor {
 #[derive(Debug, Clone)]
 pub(crate) struct Machine<const W: usize> {
     pub(crate) cells: Vec<[f64; W]>,
-    /// Per slot, the row behind its newest.
+    /// Per slot, the row of the block behind its newest.
     pub(crate) ends: Vec<u32>,
     pub(crate) state: Vec<[f64; W]>,
     pub(crate) frames: Vec<Rows>,
@@ -98,15 +103,15 @@ impl<const W: usize> Machine<W> {
     /// Nothing known yet.
     pub(crate) fn new(program: &Program, layout: &Layout) -> Self {
         let mut cells = vec![[NULL; W]; layout.rows];
-        for place in &layout.places {
-            if let Some(x) = place.constant {
-                cells[place.base as usize..(place.base + place.capacity) as usize].fill([x; W]);
-            }
+        let mut ends: Vec<u32> = layout.places.iter().map(|p| p.base + p.history).collect();
+        for &(slot, x) in &layout.constants {
+            let place = layout.places[slot as usize];
+            cells[place.base as usize..place.limit as usize].fill([x; W]);
+            ends[slot as usize] = place.limit;
         }
-        let full = |p: &Place| if p.constant.is_some() { p.capacity } else { p.history };
         Machine {
             cells,
-            ends: layout.places.iter().map(full).collect(),
+            ends,
             state: vec![[NULL; W]; program.state_rows],
             frames: vec![Rows::NONE; program.frames.len()],
             firsts: vec![[i64::MAX; W]; program.masks.len()],
@@ -189,47 +194,43 @@ impl<const W: usize> Machine<W> {
         &mut self.cells[at..at + count]
     }
 
-    #[inline]
+    #[inline(always)]
     fn make_room(&mut self, layout: &Layout, slot: usize, count: usize) -> usize {
-        let Place { base, capacity, history, .. } = layout.places[slot];
+        let Place { base, limit, history } = layout.places[slot];
         let mut end = self.ends[slot];
-        if end + count as u32 > capacity {
-            if history > 0 {
-                let newest = (base + end) as usize;
-                self.cells.copy_within(newest - history as usize..newest, base as usize);
-            }
-            end = history;
+        if end + count as u32 > limit {
+            end = self.move_history(base, end, history);
         }
         self.ends[slot] = end + count as u32;
-        (base + end) as usize
+        end as usize
+    }
+
+    #[inline(never)]
+    fn move_history(&mut self, base: u32, end: u32, history: u32) -> u32 {
+        if history > 0 {
+            self.cells.copy_within((end - history) as usize..end as usize, base as usize);
+        }
+        base + history
     }
 
     /// The newest `count` rows of an operand.
-    pub(crate) fn newest(&self, layout: &Layout, operand: Operand, count: usize) -> &[[f64; W]] {
-        let slot = operand.slot as usize;
-        let end = (layout.places[slot].base + self.ends[slot] - operand.delay) as usize;
+    pub(crate) fn newest(&self, operand: Operand, count: usize) -> &[[f64; W]] {
+        let end = (self.ends[operand.slot as usize] - operand.delay) as usize;
         &self.cells[end - count..end]
     }
 
     /// The newest `count` rows of a slot, to be written.
-    pub(crate) fn newest_mut(&mut self, layout: &Layout, slot: usize, count: usize) -> &mut [[f64; W]] {
-        let end = (layout.places[slot].base + self.ends[slot]) as usize;
+    pub(crate) fn newest_mut(&mut self, slot: usize, count: usize) -> &mut [[f64; W]] {
+        let end = self.ends[slot] as usize;
         &mut self.cells[end - count..end]
     }
 
     /// Copies a model's window that ends `back` rows before the newest, row-major; false if a cell is null.
-    pub(crate) fn window(
-        &self,
-        layout: &Layout,
-        model: &ModelInfo,
-        back: usize,
-        lane: usize,
-        to: &mut [f64],
-    ) -> bool {
+    pub(crate) fn window(&self, model: &ModelInfo, back: usize, lane: usize, to: &mut [f64]) -> bool {
         let width = model.inputs.len();
         let mut full = true;
         for (i, &input) in model.inputs.iter().enumerate() {
-            let rows = &self.newest(layout, input, model.window + back)[..model.window];
+            let rows = &self.newest(input, model.window + back)[..model.window];
             for (row, cells) in rows.iter().enumerate() {
                 to[row * width + i] = cells[lane];
                 full &= !cells[lane].is_nan();
@@ -239,7 +240,14 @@ impl<const W: usize> Machine<W> {
     }
 
     /// Runs steps from the cursor on; stops behind a model step and names the model.
+    #[inline]
     pub(crate) fn run(&mut self, program: &Program, layout: &Layout, cursor: &mut Cursor) -> Option<ModelId> {
+        layout.cpu.run(self, program, layout, cursor)
+    }
+
+    /// [`Machine::run`], for [`Cpu::run`] to compile for each CPU.
+    #[inline(always)]
+    pub(crate) fn run_steps(&mut self, program: &Program, layout: &Layout, cursor: &mut Cursor) -> Option<ModelId> {
         while let Some(segment) = program.segments.get(cursor.segment) {
             let count = self.frames[segment.frame as usize].count;
             if count > 0 {
@@ -249,7 +257,9 @@ impl<const W: usize> Machine<W> {
                         cursor.step = at + 1;
                         return Some(model);
                     }
-                    self.execute(layout, step, count);
+                    if W > 1 || !self.execute_cell(layout, step) {
+                        self.execute(layout, step, count);
+                    }
                 }
             }
             cursor.segment += 1;
@@ -257,8 +267,27 @@ impl<const W: usize> Machine<W> {
         None
     }
 
+    /// One row-wise step of one lane and one row: the same functions without the slices around them. False for
+    /// steps that need those.
+    #[inline(always)]
+    fn execute_cell(&mut self, layout: &Layout, step: &Step) -> bool {
+        debug_assert_eq!(layout.tile, 1);
+        let cell = |i: usize| {
+            let Operand { slot, delay } = step.operands[i];
+            self.cells[(self.ends[slot as usize] - delay) as usize - 1][0]
+        };
+        let y = match step.kernel {
+            Kernel::Row1(f) => f.apply(cell(0)),
+            Kernel::Row2(f) if step.mask.is_none() => f.apply(cell(0), cell(1)),
+            _ => return false,
+        };
+        let at = self.make_room(layout, step.out as usize, 1);
+        self.cells[at] = [y; W];
+        true
+    }
+
     /// One step over the rows of the run; `reads` of them in the operands' frame.
-    #[inline]
+    #[inline(always)]
     fn execute(&mut self, layout: &Layout, step: &Step, reads: usize) {
         let rows = self.frames[step.frame as usize];
         let at = self.make_room(layout, step.out as usize, rows.count);
@@ -268,7 +297,7 @@ impl<const W: usize> Machine<W> {
         let ends = &self.ends;
         let operand = |i: usize, back: u32| -> &[[f64; W]] {
             let Operand { slot, delay } = step.operands[i];
-            let end = (layout.places[slot as usize].base + ends[slot as usize] - delay) as usize;
+            let end = (ends[slot as usize] - delay) as usize;
             &before[end - reads - back as usize..end]
         };
         let state = &mut self.state[step.state as usize..(step.state + step.state_rows) as usize];
@@ -286,7 +315,7 @@ impl<const W: usize> Machine<W> {
             Kernel::Present { f, n, min_count } => {
                 present::kernel(operand(0, n - 1), f, n as usize, min_count as usize, out);
             }
-            Kernel::Var { n, ddof } => var::kernel(operand(0, n - 1), n as usize, ddof, state, out),
+            Kernel::Var { n, ddof } => var::kernel(operand(0, n), rows.first(), n as usize, ddof, state, out),
             Kernel::Arg { n, least, ties } => arg::kernel(operand(0, n - 1), n as usize, least, ties, state, out),
             Kernel::Rank { n } => rank::kernel(operand(0, n - 1), n as usize, state, out),
             Kernel::Quantile { n, q } => quantile::kernel(operand(0, n), n as usize, q, state, out),
@@ -308,8 +337,8 @@ impl<const W: usize> Machine<W> {
                 let other = self.frames[other as usize];
                 for (out, &row) in out.iter_mut().zip(&self.joined[join as usize]) {
                     let back = other.last - row + i64::from(delay) + 1;
-                    let known = other.started && back > i64::from(delay) && back <= i64::from(end);
-                    *out = if known { before[(i64::from(base + end) - back) as usize] } else { [NULL; W] };
+                    let known = other.started && back > i64::from(delay) && back <= i64::from(end - base);
+                    *out = if known { before[(i64::from(end) - back) as usize] } else { [NULL; W] };
                 }
             }
             // The driver answers models; `run` does not come here with one.

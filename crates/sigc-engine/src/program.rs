@@ -13,8 +13,8 @@ use crate::ops::{aggregate, arg, block, pair, quantile, rank, smooth, trend, var
 use crate::{EngineError, ops};
 use sigc_market::{Field, Interval};
 use sigc_plan::{
-    Aggregate, ColumnId, Gap, Incomplete, ModelId, Op, Origin, PairFn, Plan, PlanError, Row1, Row2, Ties,
-    ValueId, WindowFn,
+    Aggregate, ColumnId, Gap, Incomplete, ModelId, Op, Origin, PairFn, Plan, PlanError, Row1, Row2, Ties, ValueId,
+    WindowFn,
 };
 
 /// Rows of cells and state that one lane may hold: a gigabyte.
@@ -56,9 +56,8 @@ impl Kernel {
     /// Rows before the first of a run that the kernel reads of its operands.
     pub(crate) fn back(&self) -> u32 {
         match *self {
-            Kernel::Sum { n, .. } | Kernel::Extreme { n, .. } | Kernel::Quantile { n, .. } => n,
+            Kernel::Sum { n, .. } | Kernel::Extreme { n, .. } | Kernel::Var { n, .. } | Kernel::Quantile { n, .. } => n,
             Kernel::Present { n, .. }
-            | Kernel::Var { n, .. }
             | Kernel::Arg { n, .. }
             | Kernel::Rank { n }
             | Kernel::LinearMean { n }
@@ -75,7 +74,7 @@ impl Kernel {
         match *self {
             Kernel::Sum { n, .. } | Kernel::Extreme { n, .. } => block::state_rows(n as usize),
             Kernel::Quantile { n, .. } => quantile::state_rows(n as usize),
-            Kernel::Var { .. } => var::STATE,
+            Kernel::Var { n, .. } => var::state_rows(n as usize),
             Kernel::Arg { .. } => arg::STATE,
             Kernel::Rank { .. } => rank::STATE,
             Kernel::Slope { .. } | Kernel::RSquare { .. } => trend::STATE,
@@ -466,4 +465,3 @@ fn kernel_of(op: &Op) -> Option<Kernel> {
         Op::Model { model } => Kernel::Model { model },
     })
 }
-

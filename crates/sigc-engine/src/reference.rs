@@ -100,12 +100,16 @@ pub fn interpret(
             (Some((first, n)), Op::Model { model }) => {
                 let spec = &plan.models[model.index()];
                 let given = models.len();
-                let model = models.get_mut(model.index()).ok_or(EngineError::Models { needed: plan.models.len(), given })?;
+                let model =
+                    models.get_mut(model.index()).ok_or(EngineError::Models { needed: plan.models.len(), given })?;
                 let mut faults = PredictFaults::default();
                 let mut column = Vec::with_capacity(n);
                 for k in first..first + n as i64 {
                     let from = k + 1 - i64::from(spec.window);
-                    let window: Vec<f64> = (from..=k).flat_map(|k| spec.inputs.iter().map(move |&x| (x, k))).map(|(x, k)| r.cell(plan, x, k)).collect();
+                    let window: Vec<f64> = (from..=k)
+                        .flat_map(|k| spec.inputs.iter().map(move |&x| (x, k)))
+                        .map(|(x, k)| r.cell(plan, x, k))
+                        .collect();
                     let wanted = ask_for == Ask::All || settled_before.is_some_and(|s| k >= s);
                     column.push(if wanted && window.iter().all(|x| !x.is_nan()) {
                         ask(&mut **model, symbol, &window).unwrap_or_else(|error| {
@@ -132,8 +136,8 @@ pub fn interpret(
             let needed = u64::from(skip) + u64::from(seed) + u64::from(settle);
             let from = r.settled[x.index()];
             let last = rows.map_or(i64::MIN, |(first, n)| first + n as i64 - 1);
-            let inputs = from.into_iter().flat_map(|from| from..=last).filter(|&k| !r.cell(plan, x, k).is_nan());
-            smoothers.push((v, inputs.skip(needed as usize - 1).next()));
+            let mut inputs = from.into_iter().flat_map(|from| from..=last).filter(|&k| !r.cell(plan, x, k).is_nan());
+            smoothers.push((v, inputs.nth(needed as usize - 1)));
         }
         r.settled.push(settled_now(&smoothers));
     }
@@ -203,7 +207,8 @@ impl SourceRows {
                 }
             }
         }
-        let mut read = SourceRows { starts: vec![None; plan.frames.len()], rows: vec![Vec::new(); plan.frames.len()], end };
+        let mut read =
+            SourceRows { starts: vec![None; plan.frames.len()], rows: vec![Vec::new(); plan.frames.len()], end };
         for (f, bars) in bars.iter().filter(|(_, bars)| !bars.is_empty()) {
             let frame = plan.frame(*f);
             let Origin::Source { gap } = frame.origin else { continue };

@@ -8,7 +8,7 @@
 //! have settled the first rows are plain numbers, and watching costs nothing.
 
 use crate::engine::Inner;
-use crate::machine::{Layout, Machine};
+use crate::machine::Machine;
 use sigc_plan::ValueId;
 use sigc_plan::lookback::Until;
 
@@ -92,7 +92,6 @@ impl Settling {
         &mut self,
         engine: &Inner,
         machine: &Machine<W>,
-        layout: &Layout,
         lane: usize,
         stop: Option<ValueId>,
     ) {
@@ -107,7 +106,7 @@ impl Settling {
             if self.seen[self.next].settled.is_none() && rows.count > 0 {
                 self.refresh(engine);
                 if let Some(from) = self.firsts[smoother.x.index()] {
-                    let cells = machine.newest(layout, smoother.operand, rows.count);
+                    let cells = machine.newest(smoother.operand, rows.count);
                     let seen = &mut self.seen[self.next];
                     let counted = (rows.first()..).zip(cells).filter(|(row, x)| *row >= from && !x[lane].is_nan());
                     for (row, _) in counted {
@@ -126,14 +125,8 @@ impl Settling {
     }
 
     /// Ends a run: counts what is left of it.
-    pub(crate) fn finish<const W: usize>(
-        &mut self,
-        engine: &Inner,
-        machine: &Machine<W>,
-        layout: &Layout,
-        lane: usize,
-    ) {
-        self.observe(engine, machine, layout, lane, None);
+    pub(crate) fn finish<const W: usize>(&mut self, engine: &Inner, machine: &Machine<W>, lane: usize) {
+        self.observe(engine, machine, lane, None);
         self.next = 0;
         self.refresh(engine);
     }

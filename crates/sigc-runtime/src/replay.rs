@@ -198,10 +198,8 @@ impl Rows<'_> {
                 .iter()
                 .map(|r| Record { extra: slot.extra.iter().map(|&i| r.extra[i]).collect(), ..r.clone() })
                 .collect();
-            let written = slot
-                .sink
-                .write(&records)
-                .map_err(|error| ReplayError::Sink { sink: slot.sink.describe(), error })?;
+            let written =
+                slot.sink.write(&records).map_err(|error| ReplayError::Sink { sink: slot.sink.describe(), error })?;
             slot.written.new += written.new;
             slot.written.duplicates += written.duplicates;
         }

@@ -39,10 +39,11 @@ impl Recorded {
 
     /// As a replay takes them.
     pub fn feeds(&self) -> Vec<Feed<'_>> {
-        let of = |(s, sources): (usize, Vec<(FrameId, &'_ [Bar])>)| {
-            sources.into_iter().map(move |(frame, bars)| Feed { symbol: s, frame, bars }).collect::<Vec<_>>()
-        };
-        self.by_symbol().into_iter().enumerate().flat_map(of).collect()
+        let mut feeds = Vec::new();
+        for (symbol, sources) in self.by_symbol().into_iter().enumerate() {
+            feeds.extend(sources.into_iter().map(|(frame, bars)| Feed { symbol, frame, bars }));
+        }
+        feeds
     }
 
     /// How many bars there are in all.
@@ -144,6 +145,8 @@ fn path_of(plan: &Plan, frame: &str, paths: &[String]) -> Result<PathBuf, Failur
             format!("no bars are given for `{frame}`"),
             format!("add `{frame}=PATH`; frames with bars of their own: {}", frames.join(", ")),
         )),
-        _ => Err(Failure::usage("several paths without a frame", format!("write FRAME=PATH with {}", frames.join(", ")))),
+        _ => {
+            Err(Failure::usage("several paths without a frame", format!("write FRAME=PATH with {}", frames.join(", "))))
+        }
     }
 }

@@ -22,12 +22,7 @@ impl Failure {
     /// A failure with a code.
     pub fn coded(code: &'static str, message: impl fmt::Display, help: impl Into<String>) -> Failure {
         let help = help.into();
-        Failure {
-            code: Some(code),
-            message: message.to_string(),
-            help: (!help.is_empty()).then_some(help),
-            exit: 1,
-        }
+        Failure { code: Some(code), message: message.to_string(), help: (!help.is_empty()).then_some(help), exit: 1 }
     }
 
     /// A mistake in the call itself: exit status 2.

@@ -13,6 +13,7 @@ pub mod load;
 pub mod models;
 mod progress;
 pub mod report;
+mod run_failure;
 pub mod terminal;
 
 use clap::Parser;

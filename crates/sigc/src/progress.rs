@@ -23,6 +23,11 @@ impl Progress {
         self.0.set_position(done);
     }
 
+    /// Another name.
+    pub fn name(&self, what: &'static str) {
+        self.0.set_message(what);
+    }
+
     /// Another length than was thought.
     pub fn of(&self, total: u64) {
         self.0.set_length(total);

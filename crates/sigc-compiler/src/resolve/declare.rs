@@ -5,13 +5,16 @@ use crate::params::read_args;
 use crate::read::{self, known_keys, list};
 use crate::shape::StepDecl;
 use crate::typed::{TColumn, TFrame, TOrigin, TStep, What};
-use sigc_catalog::{Args, DataStep, Feature, GAP, INCOMPLETE, INTERVAL, LABEL, Shape, Step, TARGET_FREQ, UNIVERSE};
+use sigc_catalog::{
+    Args, DataStep, Feature, GAP, INCOMPLETE, INTERVAL, Kind, LABEL, Shape, Step, TARGET_FREQ, UNIVERSE,
+};
 use sigc_diag::{
     Applicability, Diag, Diags, E0109, E0205, E0222, E0223, E0225, E0230, E0301, E0308, Span, Spanned, W0203, nearest,
 };
 use sigc_market::{Field, Interval};
 use sigc_plan::{FrameId, Gap, Incomplete, Label, Type};
-use sigc_syntax::{Node, column_name, frame_name, reference};
+use sigc_syntax::{Map, Node, column_name, frame_name, reference};
+use std::borrow::Cow;
 
 /// A column a step names: which output it is, its name and place.
 pub(super) struct Named {
@@ -42,19 +45,47 @@ impl Resolver<'_> {
             what: None,
             reads: Vec::new(),
             reads_frames: Vec::new(),
+            frame_at: None,
             makes: Vec::new(),
             makes_frame: None,
             args: args.clone(),
         });
         match step {
             Some(Step::Data(def)) => self.declare_source(decl, def, args.as_ref(), diags),
-            Some(Step::Transform(t)) if t.shape == Shape::Resample => self.declare_resampled(decl, args.as_ref(), diags),
-            None => {
-                // Whatever it would have made is not missing, only unknown.
-                let frame = decl.outputs.as_ref().and_then(Node::as_map).and_then(|m| m.get("frame"));
-                self.broken_frames.extend(frame.and_then(|e| e.value.as_str()).map(str::to_owned));
+            Some(Step::Transform(t)) if t.shape == Shape::Resample => {
+                self.declare_resampled(decl, args.as_ref(), diags)
             }
+            None => self.lose_frame(decl),
             _ => {}
+        }
+    }
+
+    /// The frame of a step that is not resolved is not missing, only unknown.
+    pub(super) fn lose_frame(&mut self, decl: &StepDecl) {
+        let frame = decl.outputs.as_ref().and_then(Node::as_map).and_then(|m| m.get("frame"));
+        match frame.map(|e| e.value.as_str()) {
+            Some(Some(name)) => self.broken_frames.push(name.to_owned()),
+            None if decl.kind.value != Kind::Data => {}
+            _ => self.blind = true,
+        }
+    }
+
+    /// Nor are its columns. Where their names cannot be told, its frame may have any.
+    pub(super) fn lose_columns(&mut self, decl: &StepDecl) {
+        let columns = decl.outputs.as_ref().and_then(Node::as_map).and_then(|m| m.get("columns")).map(|e| &e.value);
+        let nodes: Vec<&Node> = match columns {
+            Some(n) => match (n.as_seq(), n.as_map()) {
+                (Some(items), _) => items.iter().collect(),
+                (_, Some(map)) => map.entries.iter().map(|e| &e.value).collect(),
+                _ => vec![n],
+            },
+            None => Vec::new(),
+        };
+        let names: Option<Vec<&str>> = nodes.iter().map(|n| n.as_str().filter(|t| !t.contains(['{', '}']))).collect();
+        match (names, self.input_frame(decl)) {
+            (Some(names), _) if !names.is_empty() => self.unmade.extend(names.into_iter().map(str::to_owned)),
+            (_, Some(frame)) => self.open_frames.push(frame),
+            (_, None) => self.blind |= decl.kind.value != Kind::Data,
         }
     }
 
@@ -69,19 +100,17 @@ impl Resolver<'_> {
         let Some((name, span)) = self.output_frame(decl, def.info.name, diags) else { return };
         let interval = args.map(|a| a.get(&INTERVAL));
         let symbols = args.map(|a| a.get(&UNIVERSE)).unwrap_or_default();
-        let param_span = |name: &str| {
-            decl.params.iter().find(|p| p.name.value == name).map_or(decl.span, |p| p.value.span)
-        };
+        let param_span =
+            |name: &str| decl.params.iter().find(|p| p.name.value == name).map_or(decl.span, |p| p.value.span);
         if let Some(interval) = interval
             && !def.intervals.is_empty()
             && !def.intervals.contains(&interval.to_string().as_str())
         {
             let message = format!("`{}` has no bars of {interval}", def.info.name);
-            diags.push(
-                Diag::new(&E0308, param_span("interval"), message)
-                    .here("not offered")
-                    .help(format!("offered: {}. A `transforms.resample` step makes longer ones", def.intervals.join(", "))),
-            );
+            diags.push(Diag::new(&E0308, param_span("interval"), message).here("not offered").help(format!(
+                "offered: {}. A `transforms.resample` step makes longer ones",
+                def.intervals.join(", ")
+            )));
         }
         for symbol in &symbols {
             if let Some(respelt) = (def.respell)(symbol) {
@@ -102,7 +131,9 @@ impl Resolver<'_> {
                 diags.push(
                     Diag::new(&E0230, param_span("gap"), "`gap: skip` is not supported yet")
                         .here("not supported yet")
-                        .help("`null` keeps missing bars as rows of nulls, `carry` repeats the last close, `halt` stops"),
+                        .help(
+                            "`null` keeps missing bars as rows of nulls, `carry` repeats the last close, `halt` stops",
+                        ),
                 );
                 Gap::Null
             }
@@ -137,24 +168,27 @@ impl Resolver<'_> {
     /// `outputs.frame` of a step that makes a frame, checked to be a new name.
     fn output_frame(&mut self, decl: &StepDecl, step: &str, diags: &mut Diags) -> Option<(String, Span)> {
         let at = decl.using.as_ref().map_or(decl.span, |u| u.span);
-        let missing = |diags: &mut Diags| {
-            diags.push(
-                Diag::new(&E0109, at, format!("`{step}` needs `outputs.frame`"))
-                    .here("makes a frame without a name")
-                    .help("name the frame it makes: `outputs: {frame: ohlcv}`"),
-            );
+        let map = match &decl.outputs {
+            Some(node) => read::map(node, "`outputs`", diags).map(Cow::Borrowed),
+            None => Some(Cow::Owned(Map { entries: Vec::new() })),
         };
-        let Some(outputs) = &decl.outputs else {
-            missing(diags);
+        let map = map.map(|m| known_keys(&m, &["frame"], &format!("`outputs` of `{step}`"), diags).into_owned());
+        let name = map.as_ref().and_then(|m| match m.get("frame") {
+            Some(entry) => read::text(&entry.value, "a frame's name", diags),
+            None => {
+                diags.push(
+                    Diag::new(&E0109, at, format!("`{step}` needs `outputs.frame`"))
+                        .here("makes a frame without a name")
+                        .help("name the frame it makes: `outputs: {frame: ohlcv}`"),
+                );
+                None
+            }
+        });
+        let Some(name) = name else {
+            // References to a frame of any name may mean this one.
+            self.blind = true;
             return None;
         };
-        let map = read::map(outputs, "`outputs`", diags)?;
-        known_keys(map, &["frame"], &format!("`outputs` of `{step}`"), diags);
-        let Some(entry) = map.get("frame") else {
-            missing(diags);
-            return None;
-        };
-        let name = read::text(&entry.value, "a frame's name", diags)?;
         if let Err(diag) = frame_name(&name.value, name.span) {
             diags.push(diag);
             self.broken_frames.push(name.value);
@@ -180,6 +214,7 @@ impl Resolver<'_> {
         }
         let at = decl.using.as_ref().map_or(decl.span, |u| u.span);
         let Some(parent) = self.only_input_frame(decl, t.info.name, at, diags) else { return };
+        self.typed.steps[i].frame_at = Some(parent.span);
         let Some(id) = self.typed.steps[i].makes_frame else { return };
         self.typed.steps[i].reads_frames.push(parent.value);
         let target = self.typed.frame(id).interval;
@@ -221,9 +256,9 @@ impl Resolver<'_> {
                 return None;
             }
         };
-        known_keys(map, &["frame"], &format!("`inputs` of `{step}`"), diags);
+        let map = known_keys(map, &["frame"], &format!("`inputs` of `{step}`"), diags);
         let help = "name the frame it reads: `inputs: {frame: ohlcv_15m}`";
-        let node = read::required(map, "frame", at, &format!("`inputs` of `{step}`"), help, diags)?;
+        let node = read::required(&map, "frame", at, &format!("`inputs` of `{step}`"), help, diags)?;
         let name = read::text(node, "a frame", diags)?;
         let frame = self.frame_named(&name.value, name.span, diags)?;
         Some(Spanned::new(frame, name.span))
@@ -234,12 +269,6 @@ impl Resolver<'_> {
         match step {
             Some(Step::Data(_)) => self.declare_fields(i, diags),
             Some(Step::Transform(t)) if t.shape == Shape::Resample => self.declare_fields(i, diags),
-            Some(Step::Transform(_)) => {
-                if let Some(frame) = self.input_frame(decl) {
-                    let named = self.named_outputs(decl, None, diags);
-                    self.declare_named(i, frame, named, |_| Type::Number, diags);
-                }
-            }
             Some(Step::Feature(def)) => {
                 let frame = self.input_frame(decl);
                 let named = self.named_outputs(decl, Some(def), diags);
@@ -248,21 +277,14 @@ impl Resolver<'_> {
                     let outputs = named.iter().map(|n| n.output).collect();
                     self.typed.steps[i].what = Some(What::Feature { def, outputs });
                 }
-                if let Some(frame) = frame {
-                    self.declare_named(i, frame, named, |output| def.outputs[output].r#type, diags);
-                }
+                self.declare_named(i, frame, named, |output| def.outputs[output].r#type, diags);
             }
-            Some(Step::Model(_)) => {
-                if let Some(frame) = self.input_frame(decl) {
-                    let named = self.named_outputs(decl, None, diags);
-                    self.declare_named(i, frame, named, |_| Type::Number, diags);
-                }
+            Some(Step::Transform(_) | Step::Model(_)) => {
+                let frame = self.input_frame(decl);
+                let named = self.named_outputs(decl, None, diags);
+                self.declare_named(i, frame, named, |_| Type::Number, diags);
             }
-            Some(Step::Sink(_)) | None => {
-                if let Some(frame) = self.input_frame(decl) {
-                    self.open_frames.push(frame);
-                }
-            }
+            Some(Step::Sink(_)) | None => self.lose_columns(decl),
         }
     }
 
@@ -278,14 +300,8 @@ impl Resolver<'_> {
         };
         let span = self.typed.frame(frame).span;
         for field in fields {
-            let column = TColumn {
-                frame,
-                name: field.name().into(),
-                r#type: Type::Number,
-                step: i,
-                span,
-                field: Some(field),
-            };
+            let column =
+                TColumn { frame, name: field.name().into(), r#type: Type::Number, step: i, span, field: Some(field) };
             if let Some(id) = self.add_column(column, diags) {
                 self.typed.steps[i].makes.push(id);
             }
@@ -295,14 +311,19 @@ impl Resolver<'_> {
     fn declare_named(
         &mut self,
         i: usize,
-        frame: FrameId,
+        frame: Option<FrameId>,
         named: Option<Vec<Named>>,
         type_of: impl Fn(usize) -> Type,
         diags: &mut Diags,
     ) {
-        let Some(named) = named else {
-            self.open_frames.push(frame);
-            return;
+        let (frame, named) = match (frame, named) {
+            (Some(frame), Some(named)) => (frame, named),
+            (Some(frame), None) => return self.open_frames.push(frame),
+            (None, Some(named)) => return self.unmade.extend(named.into_iter().map(|n| n.name.value)),
+            (None, None) => {
+                self.blind = true;
+                return;
+            }
         };
         let mut names = Vec::new();
         for n in named {
@@ -333,7 +354,9 @@ impl Resolver<'_> {
             diags.push(
                 Diag::new(&E0225, entry.value.span, format!("a feature of `{own}` cannot write into `{name}`"))
                     .here("another frame")
-                    .help("leave `frame` out: columns go to the frame of their inputs. `transforms.align` joins frames"),
+                    .help(
+                        "leave `frame` out: columns go to the frame of their inputs. `transforms.align` joins frames",
+                    ),
             );
         }
     }
@@ -349,9 +372,7 @@ impl Resolver<'_> {
             Some(items) => items.iter().collect::<Vec<_>>(),
             None => vec![&e.value],
         });
-        texts
-            .filter_map(|n| reference(n.as_str()?, n.span).ok())
-            .find_map(|r| named(&r.frame.value))
+        texts.filter_map(|n| reference(n.as_str()?, n.span).ok()).find_map(|r| named(&r.frame.value))
     }
 
     /// The columns under `outputs.columns`: a list, or for features a map from output to column. `None` if the list
@@ -371,7 +392,7 @@ impl Resolver<'_> {
             return None;
         };
         let map = read::map(outputs, "`outputs`", diags)?;
-        known_keys(map, &["columns", "frame"], &format!("`outputs` of {what}"), diags);
+        let map = known_keys(map, &["columns", "frame"], &format!("`outputs` of {what}"), diags);
         let Some(columns) = map.get("columns") else {
             missing(diags);
             return None;
@@ -386,9 +407,7 @@ impl Resolver<'_> {
                         .here("not an output")
                         .help(format!("outputs: {}", list(&made)));
                     diags.push(match nearest(&e.key.value, made.iter().copied()) {
-                        Some(near) => {
-                            diag.fix(e.key.span, near, format!("write `{near}`"), Applicability::Guess)
-                        }
+                        Some(near) => diag.fix(e.key.span, near, format!("write `{near}`"), Applicability::Guess),
                         None => diag,
                     });
                     whole = false;
@@ -449,7 +468,11 @@ fn multiples_help(child: Interval) -> String {
         .filter(|t| Interval::parse(t).is_ok_and(|i| i.is_multiple_of(child)))
         .map(str::to_owned)
         .collect();
-    if some.is_empty() { "take a source of finer bars".into() } else { format!("multiples of {child}: {}", some.join(", ")) }
+    if some.is_empty() {
+        "take a source of finer bars".into()
+    } else {
+        format!("multiples of {child}: {}", some.join(", "))
+    }
 }
 
 fn symbol_span(decl: &StepDecl, symbol: &str) -> Option<Span> {

@@ -5,7 +5,7 @@ use crate::read::{self, known_keys, list};
 use crate::shape::StepDecl;
 use crate::typed::{ColId, What};
 use sigc_catalog::{Feature, Shape, Step};
-use sigc_diag::{Diag, Diags, E0109, E0210, E0221, E0222, E0225, E0229, E0304, Span, Spanned};
+use sigc_diag::{Diag, Diags, E0109, E0210, E0221, E0222, E0225, E0304, Span, Spanned};
 use sigc_plan::{FrameId, Type};
 use sigc_syntax::Map;
 
@@ -30,19 +30,19 @@ impl Resolver<'_> {
                 diags.push(diag);
             }
         }
-        let using = decl.using.as_ref().map_or(decl.span, |u| u.span);
         let Some(inputs) = self.inputs_map(decl, name, &feature_inputs_help(def), diags) else {
             self.typed.steps[i].what = None;
             return;
         };
-        let (map, span) = inputs;
+        let (written, span) = inputs;
         let roles: Vec<&str> = def.roles.iter().map(|r| r.name).collect();
         let mut known = vec!["frame"];
         known.extend(&roles);
         if def.roles.iter().any(|r| r.takes_column) && !known.contains(&"column") {
             known.push("column");
         }
-        known_keys(&map, &known, &format!("`inputs` of `{name}`"), diags);
+        let map = known_keys(&written, &known, &format!("`inputs` of `{name}`"), diags);
+        let strangers = map.keys().any(|k| !known.contains(&k.value.as_str()));
         let frame = match map.get("frame") {
             Some(e) => match read::text(&e.value, "a frame", diags) {
                 Some(t) => self.frame_named(&t.value, t.span, diags).map(|f| Spanned::new(f, t.span)),
@@ -74,30 +74,23 @@ impl Resolver<'_> {
                 missing.push(role.name);
             }
         }
-        if !missing.is_empty() {
+        // A key that is not known may have meant what is missing.
+        sound &= missing.is_empty();
+        if !missing.is_empty() && !strangers {
             let message = match missing.as_slice() {
                 ["column"] => format!("`{name}` reads one column, and `inputs` names none"),
                 _ => format!("`{name}` also reads {}", list(&missing)),
             };
             diags.push(Diag::new(&E0221, span, message).here("not given").help(feature_inputs_help(def)));
-            sound = false;
         }
         self.check_one_frame(&reads, name, diags, &mut sound);
-        for r in &reads {
-            let column = self.typed.column(r.value);
-            if column.r#type != Type::Number {
-                let message = format!("`{name}` reads numbers, and `{}` is true or false", self.typed.qualified(r.value));
-                diags.push(Diag::new(&E0229, r.span, message));
-                sound = false;
-            }
-        }
         let step = &mut self.typed.steps[i];
+        step.frame_at = frame.as_ref().map(|f| f.span);
         step.reads_frames.extend(frame.map(|f| f.value));
         step.reads = reads;
         if !sound || step.args.is_none() {
             step.what = None;
         }
-        let _ = using;
     }
 
     /// All columns of one step are of one frame.
@@ -120,13 +113,7 @@ impl Resolver<'_> {
     }
 
     /// The map under `inputs`, or a report. Cloned, since what is read is added to `self` on the way.
-    pub(super) fn inputs_map(
-        &self,
-        decl: &StepDecl,
-        name: &str,
-        help: &str,
-        diags: &mut Diags,
-    ) -> Option<(Map, Span)> {
+    pub(super) fn inputs_map(&self, decl: &StepDecl, name: &str, help: &str, diags: &mut Diags) -> Option<(Map, Span)> {
         match &decl.inputs {
             Some(node) => Some((read::map(node, "`inputs`", diags)?.clone(), node.span)),
             None => {
@@ -141,7 +128,7 @@ impl Resolver<'_> {
         let name = self.typed.steps[i].using.value.clone();
         let help = "write `inputs: {frame: ohlcv_15m, columns: [ohlcv_1d.close]}`";
         let Some((map, span)) = self.inputs_map(decl, &name, help, diags) else { return };
-        known_keys(&map, &["frame", "columns"], &format!("`inputs` of `{name}`"), diags);
+        let map = known_keys(&map, &["frame", "columns"], &format!("`inputs` of `{name}`"), diags);
         let what = format!("`inputs` of `{name}`");
         let frame = read::required(&map, "frame", span, &what, help, diags)
             .and_then(|n| read::text(n, "a frame", diags))
@@ -181,6 +168,7 @@ impl Resolver<'_> {
             self.typed.columns[id.0].r#type = t;
         }
         let step = &mut self.typed.steps[i];
+        step.frame_at = Some(frame.span);
         step.reads_frames.push(frame.value);
         step.reads = reads;
         if whole {

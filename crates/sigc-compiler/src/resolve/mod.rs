@@ -14,9 +14,7 @@ use crate::read::list;
 use crate::shape::StepDecl;
 use crate::typed::{ColId, TColumn, TFrame, Typed, Warmup};
 use sigc_catalog::{Catalog, Host, Kind, Step};
-use sigc_diag::{
-    Applicability, Diag, Diags, E0111, E0201, E0202, E0203, E0206, E0219, E0220, Span, Spanned, nearest,
-};
+use sigc_diag::{Applicability, Diag, Diags, E0111, E0201, E0202, E0203, E0206, E0219, E0220, Span, Spanned, nearest};
 use sigc_plan::FrameId;
 use sigc_syntax::reference;
 
@@ -31,6 +29,7 @@ pub fn resolve(expanded: &Expanded, catalog: &Catalog, host: &dyn Host, diags: &
             frames: Vec::new(),
             columns: Vec::new(),
             steps: Vec::new(),
+            partial: expanded.blind || !expanded.lost.is_empty(),
             warmup: Warmup { lookback_days: None, tolerance: signal::TOLERANCE, catch_up: Default::default() },
             scheduling: None,
             sinks: Vec::new(),
@@ -38,6 +37,8 @@ pub fn resolve(expanded: &Expanded, catalog: &Catalog, host: &dyn Host, diags: &
         },
         broken_frames: Vec::new(),
         open_frames: Vec::new(),
+        unmade: Vec::new(),
+        blind: expanded.blind,
     };
     cx.check_capabilities(diags);
     let mut found = Vec::new();
@@ -46,11 +47,17 @@ pub fn resolve(expanded: &Expanded, catalog: &Catalog, host: &dyn Host, diags: &
         cx.declare_frame(decl, step, diags);
         found.push(step);
     }
+    for lost in &expanded.lost {
+        cx.lose_frame(lost);
+    }
     for (i, (decl, step)) in expanded.steps.iter().zip(&found).enumerate() {
         cx.link_frame(i, decl, *step, diags);
     }
     for (i, (decl, step)) in expanded.steps.iter().zip(&found).enumerate() {
         cx.declare_columns(i, decl, *step, diags);
+    }
+    for lost in &expanded.lost {
+        cx.lose_columns(lost);
     }
     for (i, (decl, step)) in expanded.steps.iter().zip(&found).enumerate() {
         cx.resolve_step(i, decl, *step, diags);
@@ -69,6 +76,10 @@ struct Resolver<'a> {
     broken_frames: Vec<String>,
     /// Frames with a column list that could not be read whole: unknown columns of them stay silent.
     open_frames: Vec<FrameId>,
+    /// Columns of steps that could not be resolved: references to them stay silent.
+    unmade: Vec<String>,
+    /// True if a step could not be read at all: every unknown name stays silent.
+    blind: bool,
 }
 
 impl Resolver<'_> {
@@ -116,8 +127,11 @@ impl Resolver<'_> {
             return None;
         }
         let capability = step.info().capability;
+        let known = self.catalog.capabilities();
+        // A misspelt capability was reported as unknown.
+        let means = |c: &str| if known.contains(&c) { Some(c) } else { nearest(c, known.iter().copied()) } == Some(capability);
         if let Some(listed) = self.capabilities
-            && !listed.iter().any(|c| c.value == capability)
+            && !listed.iter().any(|c| means(&c.value))
         {
             let message = format!("`{}` belongs to the capability `{capability}`, which is not listed", using.value);
             let mut diag = Diag::new(&E0206, using.span, message)
@@ -132,10 +146,10 @@ impl Resolver<'_> {
     }
 
     fn unknown_step(&self, using: &Spanned<String>, kind: Kind) -> Diag {
-        let same_kind: Vec<&str> =
-            self.catalog.steps().filter(|s| s.kind() == kind).map(|s| s.info().name).collect();
+        let same_kind: Vec<&str> = self.catalog.steps().filter(|s| s.kind() == kind).map(|s| s.info().name).collect();
         let (code, noun) = if kind == Kind::Sink { (&sigc_diag::E0405, "sink") } else { (&E0201, "step") };
-        let diag = Diag::new(code, using.span, format!("there is no {noun} `{}`", using.value)).here("not in the catalog");
+        let diag =
+            Diag::new(code, using.span, format!("there is no {noun} `{}`", using.value)).here("not in the catalog");
         let near = nearest(&using.value, same_kind.iter().copied()).or_else(|| {
             // `rsi` for `features.rsi`.
             same_kind.iter().copied().find(|n| n.rsplit('.').next() == Some(using.value.as_str()))
@@ -155,7 +169,7 @@ impl Resolver<'_> {
     /// The frame of a name, or a report; silent for a frame whose declaration was reported.
     fn frame_named(&self, name: &str, span: Span, diags: &mut Diags) -> Option<FrameId> {
         let found = self.typed.frames.iter().position(|f| f.name == name);
-        if found.is_none() && !self.broken_frames.iter().any(|b| b == name) {
+        if found.is_none() && !self.blind && !self.broken_frames.iter().any(|b| b == name) {
             let known: Vec<&str> = self.typed.frames.iter().map(|f| f.name.as_str()).collect();
             let diag = Diag::new(&E0202, span, format!("there is no frame `{name}`")).here("no step makes it");
             diags.push(match nearest(name, known.iter().copied()) {
@@ -180,10 +194,15 @@ impl Resolver<'_> {
     /// The column of a frame, or a report with the nearest.
     fn column_of(&self, frame: FrameId, name: &str, span: Span, diags: &mut Diags) -> Option<ColId> {
         let found = self.column_in(frame, name);
-        if found.is_none() && !self.open_frames.contains(&frame) {
+        if found.is_none() && !self.may_have(frame, |c| c == name) {
             diags.push(self.unknown_column(frame, name, span));
         }
         found
+    }
+
+    /// True if a step that could not be resolved may make a column of this frame with such a name.
+    fn may_have(&self, frame: FrameId, fits: impl Fn(&str) -> bool) -> bool {
+        self.blind || self.open_frames.contains(&frame) || self.unmade.iter().any(|name| fits(name))
     }
 
     fn unknown_column(&self, frame: FrameId, name: &str, span: Span) -> Diag {
@@ -192,12 +211,8 @@ impl Resolver<'_> {
             self.typed.columns.iter().filter(|c| c.frame == frame).map(|c| c.name.as_str()).collect();
         let bar_field = sigc_market::Field::from_name(name).is_some();
         let diag = if bar_field {
-            Diag::new(
-                &sigc_diag::E0224,
-                span,
-                format!("the bars of `{}` have no `{name}`", f.name),
-            )
-            .here("not given by this source")
+            Diag::new(&sigc_diag::E0224, span, format!("the bars of `{}` have no `{name}`", f.name))
+                .here("not given by this source")
         } else {
             Diag::new(&E0203, span, format!("frame `{}` has no column `{name}`", f.name))
                 .here(format!("not a column of `{}`", f.name))
@@ -251,6 +266,7 @@ impl Resolver<'_> {
     /// Adds a column; a name that is taken is reported.
     fn add_column(&mut self, column: TColumn, diags: &mut Diags) -> Option<ColId> {
         if let Some(other) = self.column_in(column.frame, &column.name) {
+            self.typed.partial = true;
             let other_column = self.typed.column(other);
             let frame = &self.typed.frame(column.frame).name;
             let index = |step: usize| self.typed.steps[step].index;
@@ -275,5 +291,4 @@ impl Resolver<'_> {
         self.typed.columns.push(column);
         Some(ColId(self.typed.columns.len() - 1))
     }
-
 }

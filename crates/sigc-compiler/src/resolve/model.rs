@@ -19,8 +19,10 @@ impl Resolver<'_> {
             let inline = decl.inputs.as_ref().and_then(|n| n.as_map()).and_then(|m| m.get(param)).map(|e| e.value.span);
             decl.params.iter().find(|p| p.name.value == param).map(|p| p.value.span).or(inline).unwrap_or(using)
         };
+        let mut args_fit = true;
         if let Some(args) = &args {
             for problem in (def.check)(args) {
+                args_fit = false;
                 let mut diag = Diag::new(&E0210, param_span(problem.param), problem.message);
                 diag.help = problem.help;
                 diags.push(diag);
@@ -34,13 +36,13 @@ impl Resolver<'_> {
         }
         self.check_output_col(decl, &made, diags);
 
-        let facts = args.as_ref().and_then(|a| self.inspect(def, a, &param_span, diags));
+        let facts = args.as_ref().filter(|_| args_fit).and_then(|a| self.inspect(def, a, &param_span, diags));
         let named = args.as_ref().and_then(|a| (def.inputs_from)(a));
         let help = "write `inputs: {frame: ohlcv}` for all its feature columns, or list them: `inputs: {columns: [ohlcv.rsi_14]}`";
         let Some((map, span)) = self.inputs_map(decl, name, help, diags) else { return };
         let mut known = vec!["frame", "columns"];
         known.extend(def.info.specs().map(|s| s.name));
-        known_keys(&map, &known, &format!("`inputs` of `{name}`"), diags);
+        let map = known_keys(&map, &known, &format!("`inputs` of `{name}`"), diags);
         let frame = match map.get("frame") {
             Some(e) => {
                 let frame = read::text(&e.value, "a frame", diags)
@@ -72,7 +74,9 @@ impl Resolver<'_> {
                 reads
             }
             (None, _, None) => {
-                diags.push(Diag::new(&E0109, span, format!("`{name}` needs `inputs.frame` or `inputs.columns`")).help(help));
+                diags.push(
+                    Diag::new(&E0109, span, format!("`{name}` needs `inputs.frame` or `inputs.columns`")).help(help),
+                );
                 return;
             }
         };
@@ -98,6 +102,7 @@ impl Resolver<'_> {
         self.check_symbols(of, facts.as_ref(), param_span("checkpoint_dir"), diags);
         let input_names = reads.iter().map(|r| self.typed.column(r.value).name.clone()).collect();
         let step = &mut self.typed.steps[i];
+        step.frame_at = frame.as_ref().map(|f| f.span);
         step.reads_frames.extend(frame.map(|f| f.value));
         step.reads = reads;
         let Some(args) = args else { return };
@@ -190,21 +195,24 @@ impl Resolver<'_> {
             if text.value.contains('*') {
                 let found = self.pattern(&text, frame, diags);
                 sound &= !found.is_empty();
-                reads.extend(found.into_iter().filter(|c| !reads.iter().any(|r| r.value == c.value)).collect::<Vec<_>>());
+                reads.extend(
+                    found.into_iter().filter(|c| !reads.iter().any(|r| r.value == c.value)).collect::<Vec<_>>(),
+                );
                 continue;
             }
             let in_frame = frame.and_then(|f| self.column_in(f.value, &text.value));
             let found = match in_frame {
                 Some(id) => Some(Spanned::new(id, text.span)),
-                None if frame.is_some() && !text.value.contains('.') => {
-                    frame.and_then(|f| self.column_of(f.value, &text.value, text.span, diags)).map(|id| Spanned::new(id, text.span))
-                }
+                None if frame.is_some() && !text.value.contains('.') => frame
+                    .and_then(|f| self.column_of(f.value, &text.value, text.span, diags))
+                    .map(|id| Spanned::new(id, text.span)),
                 None => self.column_ref(&text, diags),
             };
             match found {
                 Some(c) if reads.iter().any(|r| r.value == c.value) => {
                     diags.push(
-                        Diag::new(&E0210, c.span, format!("the column `{}` is listed twice", text.value)).here("again here"),
+                        Diag::new(&E0210, c.span, format!("the column `{}` is listed twice", text.value))
+                            .here("again here"),
                     );
                     sound = false;
                 }
@@ -220,7 +228,12 @@ impl Resolver<'_> {
     }
 
     /// The columns a pattern matches, in the order they are made.
-    fn pattern(&self, text: &Spanned<String>, frame: Option<&Spanned<FrameId>>, diags: &mut Diags) -> Vec<Spanned<ColId>> {
+    fn pattern(
+        &self,
+        text: &Spanned<String>,
+        frame: Option<&Spanned<FrameId>>,
+        diags: &mut Diags,
+    ) -> Vec<Spanned<ColId>> {
         let (frame, pattern) = match frame {
             Some(f) => (f.value, text.value.as_str()),
             None => {
@@ -241,7 +254,7 @@ impl Resolver<'_> {
             .filter(|&c| self.typed.column(c).frame == frame && matches(pattern, &self.typed.column(c).name))
             .map(|c| Spanned::new(c, text.span))
             .collect();
-        if found.is_empty() && !self.open_frames.contains(&frame) {
+        if found.is_empty() && !self.may_have(frame, |name| matches(pattern, name)) {
             let known: Vec<&str> =
                 self.typed.columns.iter().filter(|c| c.frame == frame).map(|c| c.name.as_str()).collect();
             let message = format!("no column of `{}` matches `{pattern}`", self.typed.frame(frame).name);
@@ -269,9 +282,10 @@ impl Resolver<'_> {
         };
         let all: Vec<ColId> = (0..self.typed.columns.len()).map(ColId).filter(is_feature).collect();
         let names: Vec<&str> = all.iter().map(|&c| self.typed.column(c).name.as_str()).collect();
-        let open = self.open_frames.contains(&frame.value);
+        let open = self.may_have(frame.value, |_| true);
         if let Some(trained) = facts.and_then(|f| f.features.as_ref()) {
-            let missing: Vec<&str> = trained.iter().map(String::as_str).filter(|t| self.column_in(frame.value, t).is_none()).collect();
+            let missing: Vec<&str> =
+                trained.iter().map(String::as_str).filter(|t| self.column_in(frame.value, t).is_none()).collect();
             if !missing.is_empty() {
                 if !open {
                     diags.push(features_differ(step, frame.span, trained, &names));
@@ -288,7 +302,8 @@ impl Resolver<'_> {
         }
         if all.is_empty() {
             if !open {
-                let message = format!("`{}` has no feature columns for `{step}` to read", self.typed.frame(frame.value).name);
+                let message =
+                    format!("`{}` has no feature columns for `{step}` to read", self.typed.frame(frame.value).name);
                 diags.push(
                     Diag::new(&E0232, frame.span, message)
                         .here("no features here")
@@ -319,13 +334,8 @@ impl Resolver<'_> {
     /// A model that scales per symbol must know every symbol.
     fn check_symbols(&self, frame: FrameId, facts: Option<&ModelFacts>, at: Span, diags: &mut Diags) {
         let Some(known) = facts.and_then(|f| f.symbols.as_ref()) else { return };
-        let missing: Vec<&str> = self
-            .typed
-            .universe(frame)
-            .iter()
-            .map(|s| s.as_str())
-            .filter(|s| !known.iter().any(|k| k == s))
-            .collect();
+        let missing: Vec<&str> =
+            self.typed.universe(frame).iter().map(|s| s.as_str()).filter(|s| !known.iter().any(|k| k == s)).collect();
         if !missing.is_empty() {
             diags.push(
                 Diag::new(&E0410, at, format!("the checkpoint has no scaler for {}", list(&missing)))

@@ -47,9 +47,13 @@ pub(super) fn resolve(cx: &mut Resolver<'_>, expanded: &Expanded, diags: &mut Di
         sink(cx, decl, diags);
     }
     if !signal.has_on_prediction && (!signal.span.is_empty() || signal.mode.is_some()) {
+        let (at, here) = match signal.empty_on_prediction {
+            Some(key) => (key, "no sinks under it"),
+            None => (signal.span.part(0, 1), "no `on_prediction` in this map"),
+        };
         diags.push(
-            Diag::new(&E0404, signal.span.part(0, 1), "`signal_generation` has no sink: nothing would come out")
-                .here("no `on_prediction`")
+            Diag::new(&E0404, at, "`signal_generation` has no sink: nothing would come out")
+                .here(here)
                 .help("add `on_prediction: [{using: sinks.csv_append, params: {path: out.csv, dedup_key: [ts, symbol]}}]`"),
         );
     }
@@ -63,7 +67,7 @@ fn warmup(node: &Node, diags: &mut Diags) -> Warmup {
         return warmup;
     }
     let Some(map) = read::map(node, "`warmup`", diags) else { return warmup };
-    known_keys(map, &["lookback_days", "tolerance", "catch_up"], "`warmup`", diags);
+    let map = known_keys(map, &["lookback_days", "tolerance", "catch_up"], "`warmup`", diags);
     if let Some(e) = map.get("lookback_days").filter(|e| e.value.as_str() != Some("auto"))
         && let Some(days) = read::number(&e.value, "`lookback_days`", diags)
     {
@@ -112,7 +116,7 @@ fn scheduling(node: &Node, diags: &mut Diags) -> Option<Scheduling> {
         return None;
     }
     let map = read::map(node, "`scheduling`", diags)?;
-    known_keys(map, &["interval", "buffer_minutes"], "`scheduling`", diags);
+    let map = known_keys(map, &["interval", "buffer_minutes"], "`scheduling`", diags);
     let interval = map.get("interval").and_then(|e| match e.value.as_scalar() {
         Some(s) => Some(Spanned::new(read_interval(&s.text, e.value.span, diags)?, e.value.span)),
         None => {
@@ -157,6 +161,7 @@ fn emission(cx: &mut Resolver<'_>, expanded: &Expanded, diags: &mut Diags) {
         .map(|(i, s)| (i, s.using.as_ref().map_or(s.span, |u| u.span)))
         .collect();
     match models.as_slice() {
+        [] if expanded.blind || expanded.lost.iter().any(|s| s.kind.value == Kind::Model) => {}
         [] => diags.push(
             Diag::new(&E0401, expanded.pipeline.part(0, 1), "the pipeline has no model step: there is nothing to emit")
                 .here("no `- model:` in this list")
@@ -224,7 +229,8 @@ fn extra_columns(cx: &mut Resolver<'_>, node: &Node, diags: &mut Diags) -> Vec<u
         };
         let Some(id) = id else { continue };
         if cx.typed.column(id).frame != frame {
-            let message = format!("records are rows of `{}`, and this column is of another frame", cx.typed.frame(frame).name);
+            let message =
+                format!("records are rows of `{}`, and this column is of another frame", cx.typed.frame(frame).name);
             diags.push(
                 Diag::new(&E0225, text.span, message)
                     .here("of another frame")
@@ -253,7 +259,10 @@ fn check_targets(cx: &Resolver<'_>, diags: &mut Diags) {
     let target = |s: &TSink| s.args.value(s.def.target).map(|v| v.to_string());
     for (i, sink) in cx.typed.sinks.iter().enumerate() {
         let Some(path) = target(sink) else { continue };
-        if let Some(other) = cx.typed.sinks[..i].iter().find(|o| o.def.info.name == sink.def.info.name && target(o).as_ref() == Some(&path)) {
+        if let Some(other) = cx.typed.sinks[..i]
+            .iter()
+            .find(|o| o.def.info.name == sink.def.info.name && target(o).as_ref() == Some(&path))
+        {
             diags.push(
                 Diag::new(&E0413, sink.span, format!("two sinks write to `{path}`"))
                     .here("this one")
@@ -267,14 +276,11 @@ fn check_targets(cx: &Resolver<'_>, diags: &mut Diags) {
 fn check_scheduling(cx: &Resolver<'_>, diags: &mut Diags) {
     let typed = &cx.typed;
     let Some(wanted) = typed.scheduling.as_ref().and_then(|s| s.interval.as_ref()) else { return };
-    let known: Vec<String> = typed
-        .frames
-        .iter()
-        .filter_map(|f| f.interval.map(|i| format!("{} ({i})", f.name)))
-        .collect();
+    let known: Vec<String> =
+        typed.frames.iter().filter_map(|f| f.interval.map(|i| format!("{} ({i})", f.name))).collect();
     let unread = typed.frames.iter().any(|f| f.interval.is_none());
     if !typed.frames.iter().any(|f| f.interval == Some(wanted.value)) {
-        if !unread && !typed.frames.is_empty() {
+        if !unread && !typed.frames.is_empty() && !cx.blind && cx.broken_frames.is_empty() {
             diags.push(
                 Diag::new(&E0302, wanted.span, format!("no frame of the pipeline has rows of {}", wanted.value))
                     .here("no such frame")

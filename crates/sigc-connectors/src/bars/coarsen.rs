@@ -44,17 +44,23 @@ fn join(field: Field, so_far: f64, next: f64) -> f64 {
     match field {
         Field::Open => so_far,
         Field::High => {
-            if next > so_far { next } else { so_far }
+            if next > so_far {
+                next
+            } else {
+                so_far
+            }
         }
         Field::Low => {
-            if next < so_far { next } else { so_far }
+            if next < so_far {
+                next
+            } else {
+                so_far
+            }
         }
         Field::Close => next,
-        Field::Volume
-        | Field::QuoteVolume
-        | Field::Trades
-        | Field::TakerBuyVolume
-        | Field::TakerBuyQuoteVolume => so_far + next,
+        Field::Volume | Field::QuoteVolume | Field::Trades | Field::TakerBuyVolume | Field::TakerBuyQuoteVolume => {
+            so_far + next
+        }
     }
 }
 

@@ -26,6 +26,7 @@ pub(crate) fn define(how: Aggregate, incomplete: Incomplete, cells: &[f64]) -> f
 }
 
 /// Takes the rows of `x`; after the row whose position is in `closings` a bucket is complete and goes to `out`.
+#[inline(always)]
 pub(crate) fn kernel<const W: usize>(
     x: &[[f64; W]],
     how: Aggregate,

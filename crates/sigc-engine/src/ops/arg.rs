@@ -19,6 +19,7 @@ pub(crate) fn define(cells: &[f64], ties: Ties, better: impl Fn(f64, f64) -> boo
 }
 
 /// Runs over `x`, which begins `n - 1` rows before the first.
+#[inline(always)]
 pub(crate) fn kernel<const W: usize>(
     x: &[[f64; W]],
     n: usize,

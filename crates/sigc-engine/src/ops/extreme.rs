@@ -7,13 +7,15 @@ use super::block;
 /// The lesser; the older where they are equal; null if either is.
 #[inline(always)]
 pub(crate) fn lesser(older: f64, newer: f64) -> f64 {
-    if newer < older || newer.is_nan() { newer } else { older }
+    let lesser = if newer < older { newer } else { older };
+    if newer.is_nan() { newer } else { lesser }
 }
 
 /// The greater; the older where they are equal; null if either is.
 #[inline(always)]
 pub(crate) fn greater(older: f64, newer: f64) -> f64 {
-    if newer > older || newer.is_nan() { newer } else { older }
+    let greater = if newer > older { newer } else { older };
+    if newer.is_nan() { newer } else { greater }
 }
 
 /// The least cell.
@@ -27,6 +29,7 @@ pub(crate) fn define_max(cells: &[f64]) -> f64 {
 }
 
 /// Runs over `x`, which begins `n` rows before the first.
+#[inline(always)]
 pub(crate) fn kernel<const W: usize>(
     x: &[[f64; W]],
     first_row: i64,

@@ -13,9 +13,10 @@ pub(crate) fn define(cells: &[f64]) -> f64 {
 }
 
 /// Runs over `x`, which begins `n - 1` rows before the first; a null makes the sum null by itself.
+#[inline(always)]
 pub(crate) fn kernel<const W: usize>(x: &[[f64; W]], n: usize, out: &mut [[f64; W]]) {
     let weights = weights(n);
     for (window, out) in x.windows(n).zip(out) {
-        *out = sum_lanes(window, |i, row, l| (i as f64 + 1.0) * row[l]).map(|s| finite(s / weights));
+        *out = sum_lanes(window, |i, x, _| (i as f64 + 1.0) * x).map(|s| finite(s / weights));
     }
 }

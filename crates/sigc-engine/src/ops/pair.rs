@@ -2,7 +2,7 @@
 //! the distances from them.
 
 use super::runs::{ROWS, Runs};
-use super::{PARTS, Parts, finite, join, sum_lanes, sum_of};
+use super::{PARTS, Parts, abreast, finite, join, sum_lanes, sum_of};
 use sigc_market::NULL;
 use sigc_plan::PairFn;
 
@@ -40,6 +40,7 @@ fn snapped(r: f64) -> f64 {
 }
 
 /// Runs over `x` and `y`, which begin `n - 1` rows before the first.
+#[inline(always)]
 pub(crate) fn kernel<const W: usize>(
     f: PairFn,
     x: &[[f64; W]],
@@ -63,8 +64,20 @@ pub(crate) fn kernel<const W: usize>(
             let full = runs_x.full(l, cells) && runs_y.full(l, cells);
             let flat = runs_x.flat(l, cells) || runs_y.flat(l, cells);
             let value = match f {
-                PairFn::Cov => if flat { 0.0 } else { finite(xy[l] / (cells - 1.0)) },
-                PairFn::Corr => if flat { NULL } else { finite(snapped(xy[l] / (xx[l].sqrt() * yy[l].sqrt()))) },
+                PairFn::Cov => {
+                    if flat {
+                        0.0
+                    } else {
+                        finite(xy[l] / (cells - 1.0))
+                    }
+                }
+                PairFn::Corr => {
+                    if flat {
+                        NULL
+                    } else {
+                        finite(snapped(xy[l] / (xx[l].sqrt() * yy[l].sqrt())))
+                    }
+                }
             };
             out[l] = if full { value } else { NULL };
         }
@@ -75,16 +88,38 @@ pub(crate) fn kernel<const W: usize>(
 #[inline(always)]
 fn products<const W: usize>(x: &[[f64; W]], y: &[[f64; W]]) -> [[f64; W]; 3] {
     let n = x.len() as f64;
-    let mx = sum_lanes(x, |_, row, l| row[l]).map(|s| s / n);
-    let my = sum_lanes(y, |_, row, l| row[l]).map(|s| s / n);
-    let mut parts: [Parts<W>; 3] = [[[0.0; W]; PARTS]; 3];
-    for (i, (x, y)) in x.iter().zip(y).enumerate() {
-        for l in 0..W {
-            let (dx, dy) = (x[l] - mx[l], y[l] - my[l]);
-            parts[0][i % PARTS][l] += dx * dy;
-            parts[1][i % PARTS][l] += dx * dx;
-            parts[2][i % PARTS][l] += dy * dy;
+    let mx = sum_lanes(x, |_, x, _| x).map(|s| s / n);
+    let my = sum_lanes(y, |_, y, _| y).map(|s| s / n);
+    let all = abreast!(W, [0.0; 3], products_some(x, y, &mx, &my));
+    std::array::from_fn(|k| std::array::from_fn(|l| all[l][k]))
+}
+
+#[inline(always)]
+fn products_some<const W: usize, const L: usize>(
+    x: &[[f64; W]],
+    y: &[[f64; W]],
+    mx: &[f64; W],
+    my: &[f64; W],
+    at: usize,
+) -> [[f64; 3]; L] {
+    let mut parts: [Parts<L>; 3] = [[[0.0; L]; PARTS]; 3];
+    let mut add = |j: usize, x: &[f64; W], y: &[f64; W]| {
+        for l in 0..L {
+            let (dx, dy) = (x[at + l] - mx[at + l], y[at + l] - my[at + l]);
+            parts[0][j][l] += dx * dy;
+            parts[1][j][l] += dx * dx;
+            parts[2][j][l] += dy * dy;
+        }
+    };
+    let ((xs, x_rest), (ys, y_rest)) = (x.as_chunks::<PARTS>(), y.as_chunks::<PARTS>());
+    for (x, y) in xs.iter().zip(ys) {
+        for j in 0..PARTS {
+            add(j, &x[j], &y[j]);
         }
     }
-    parts.map(|p| join(&p))
+    for (j, (x, y)) in x_rest.iter().zip(y_rest).enumerate() {
+        add(j, x, y);
+    }
+    let sums = parts.map(|p| join(&p));
+    std::array::from_fn(|l| [sums[0][l], sums[1][l], sums[2][l]])
 }

@@ -34,6 +34,7 @@ pub(crate) fn define(f: WindowFn, min_count: usize, cells: &[f64]) -> f64 {
 }
 
 /// Runs over `x`, which begins `n - 1` rows before the first.
+#[inline(always)]
 pub(crate) fn kernel<const W: usize>(x: &[[f64; W]], f: WindowFn, n: usize, min_count: usize, out: &mut [[f64; W]]) {
     for (window, out) in x.windows(n).zip(out) {
         for l in 0..W {
@@ -42,11 +43,16 @@ pub(crate) fn kernel<const W: usize>(x: &[[f64; W]], f: WindowFn, n: usize, min_
     }
 }
 
+#[inline(always)]
 fn one(f: WindowFn, min_count: usize, cells: impl Iterator<Item = f64> + Clone) -> f64 {
     let there = cells.filter(|x| !x.is_nan());
     let (mut count, mut sum, mut least, mut greatest) = (0, 0.0, NULL, NULL);
     for x in there.clone() {
-        (least, greatest) = if count == 0 { (x, x) } else { (if x < least { x } else { least }, if x > greatest { x } else { greatest }) };
+        (least, greatest) = if count == 0 {
+            (x, x)
+        } else {
+            (if x < least { x } else { least }, if x > greatest { x } else { greatest })
+        };
         count += 1;
         sum += x;
     }

@@ -22,6 +22,7 @@ pub(crate) fn define(cells: &[f64], q: f64) -> f64 {
 }
 
 /// Runs over `x`, which begins `n` rows before the first.
+#[inline(always)]
 pub(crate) fn kernel<const W: usize>(x: &[[f64; W]], n: usize, q: f64, state: &mut [[f64; W]], out: &mut [[f64; W]]) {
     let (sorted, rest) = state.split_at_mut(n);
     let counts = &mut rest[0];
@@ -59,6 +60,7 @@ pub(crate) fn kernel<const W: usize>(x: &[[f64; W]], n: usize, q: f64, state: &m
 }
 
 /// The first position whose cell is not before `x`.
+#[inline(always)]
 fn position<const W: usize>(sorted: &[[f64; W]], len: usize, l: usize, x: f64) -> usize {
     sorted[..len].partition_point(|row| row[l].total_cmp(&x) == Ordering::Less)
 }

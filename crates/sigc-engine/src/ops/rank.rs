@@ -3,6 +3,7 @@
 //! With `below` cells less than the newest and `equal` ones (itself included) the average rank is
 //! `below + (equal + 1) / 2`, that is half of `below + (below + equal) + 1`: whole numbers, so exact in any order.
 
+use super::abreast;
 use super::runs::Runs;
 use sigc_market::NULL;
 
@@ -18,6 +19,7 @@ pub(crate) fn define(cells: &[f64]) -> f64 {
 }
 
 /// Runs over `x`, which begins `n - 1` rows before the first.
+#[inline(always)]
 pub(crate) fn kernel<const W: usize>(x: &[[f64; W]], n: usize, state: &mut [[f64; W]], out: &mut [[f64; W]]) {
     let cells = n as f64;
     let mut runs = Runs::new(state);
@@ -28,30 +30,39 @@ pub(crate) fn kernel<const W: usize>(x: &[[f64; W]], n: usize, state: &mut [[f64
             *out = [NULL; W];
             continue;
         }
-        let counts = count(window, newest);
+        let ranks = count(window, newest).map(|c| (c + 1.0) / 2.0 / cells);
         for l in 0..W {
-            let rank = (counts[l] + 1) as f64 / 2.0 / cells;
-            out[l] = if runs.full(l, cells) { rank } else { NULL };
+            out[l] = if runs.full(l, cells) { ranks[l] } else { NULL };
         }
     }
 }
 
-/// `below + (below + equal)` per lane, in integers of a cell's width so that the masks add up directly.
+/// `below + (below + equal)` per lane.
 #[inline(always)]
-fn count<const W: usize>(window: &[[f64; W]], newest: &[f64; W]) -> [i64; W] {
-    let mut parts = [[0i64; W]; 2];
-    let (twos, rest) = window.as_chunks::<2>();
-    for two in twos {
-        for (part, row) in parts.iter_mut().zip(two) {
-            for l in 0..W {
-                part[l] += i64::from(row[l] < newest[l]) + i64::from(row[l] <= newest[l]);
-            }
-        }
+fn count<const W: usize>(window: &[[f64; W]], newest: &[f64; W]) -> [f64; W] {
+    if W == 1 { [count_one(window.as_flattened(), newest[0]); W] } else { abreast!(W, 0.0, count_some(window, newest)) }
+}
+
+/// In integers of a cell's width, so that the masks add up directly: the loop becomes one over vectors of rows.
+#[inline(always)]
+fn count_one(window: &[f64], newest: f64) -> f64 {
+    let (mut below, mut not_above) = (0i64, 0i64);
+    for &x in window {
+        below += i64::from(x < newest);
+        not_above += i64::from(x <= newest);
     }
-    for row in rest {
-        for l in 0..W {
-            parts[0][l] += i64::from(row[l] < newest[l]) + i64::from(row[l] <= newest[l]);
-        }
+    (below + not_above) as f64
+}
+
+/// In floats, whose sums the compiler may not reorder: so the loop stays one over rows, with vectors of lanes.
+#[inline(always)]
+fn count_some<const W: usize, const L: usize>(window: &[[f64; W]], newest: &[f64; W], at: usize) -> [f64; L] {
+    let newest: [f64; L] = std::array::from_fn(|l| newest[at + l]);
+    let (mut below, mut not_above) = ([0.0; L], [0.0; L]);
+    for row in window {
+        let cell: &[f64; L] = row[at..].first_chunk().expect("the lanes are among those of the row");
+        below = std::array::from_fn(|l| below[l] + if cell[l] < newest[l] { 1.0 } else { 0.0 });
+        not_above = std::array::from_fn(|l| not_above[l] + if cell[l] <= newest[l] { 1.0 } else { 0.0 });
     }
-    std::array::from_fn(|l| parts[0][l] + parts[1][l])
+    std::array::from_fn(|l| below[l] + not_above[l])
 }

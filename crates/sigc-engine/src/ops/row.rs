@@ -10,25 +10,24 @@ pub(crate) fn choose(c: f64, a: f64, b: f64) -> f64 {
     if c.is_nan() { NULL } else { chosen }
 }
 
+// Lanes and rows are one to a row-wise op: flat loops vectorise best.
+
 #[inline(always)]
 fn map<const W: usize>(x: &[[f64; W]], out: &mut [[f64; W]], f: impl Fn(f64) -> f64) {
-    for (x, out) in x.iter().zip(out) {
-        for l in 0..W {
-            out[l] = f(x[l]);
-        }
+    for (x, out) in x.as_flattened().iter().zip(out.as_flattened_mut()) {
+        *out = f(*x);
     }
 }
 
 #[inline(always)]
 fn zip<const W: usize>(a: &[[f64; W]], b: &[[f64; W]], out: &mut [[f64; W]], f: impl Fn(f64, f64) -> f64) {
-    for ((a, b), out) in a.iter().zip(b).zip(out) {
-        for l in 0..W {
-            out[l] = f(a[l], b[l]);
-        }
+    for ((a, b), out) in a.as_flattened().iter().zip(b.as_flattened()).zip(out.as_flattened_mut()) {
+        *out = f(*a, *b);
     }
 }
 
 /// One operand.
+#[inline(always)]
 pub(crate) fn row1<const W: usize>(f: Row1, x: &[[f64; W]], out: &mut [[f64; W]]) {
     // One loop per function: a constant in each, it folds into the loop.
     macro_rules! arms {
@@ -38,6 +37,7 @@ pub(crate) fn row1<const W: usize>(f: Row1, x: &[[f64; W]], out: &mut [[f64; W]]
 }
 
 /// Two operands.
+#[inline(always)]
 pub(crate) fn row2<const W: usize>(f: Row2, a: &[[f64; W]], b: &[[f64; W]], out: &mut [[f64; W]]) {
     macro_rules! arms {
         ($($name:ident)*) => { match f { $(Row2::$name => zip(a, b, out, |a, b| Row2::$name.apply(a, b)),)* } };
@@ -46,10 +46,10 @@ pub(crate) fn row2<const W: usize>(f: Row2, a: &[[f64; W]], b: &[[f64; W]], out:
 }
 
 /// A condition and two branches.
+#[inline(always)]
 pub(crate) fn select<const W: usize>(c: &[[f64; W]], a: &[[f64; W]], b: &[[f64; W]], out: &mut [[f64; W]]) {
-    for (((c, a), b), out) in c.iter().zip(a).zip(b).zip(out) {
-        for l in 0..W {
-            out[l] = choose(c[l], a[l], b[l]);
-        }
+    let branches = a.as_flattened().iter().zip(b.as_flattened());
+    for ((c, (a, b)), out) in c.as_flattened().iter().zip(branches).zip(out.as_flattened_mut()) {
+        *out = choose(*c, *a, *b);
     }
 }

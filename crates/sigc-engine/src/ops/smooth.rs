@@ -45,6 +45,7 @@ impl Smoother {
 }
 
 /// Runs over `x`, which begins at the first row.
+#[inline(always)]
 pub(crate) fn kernel<const W: usize>(
     x: &[[f64; W]],
     alpha: f64,
@@ -55,45 +56,64 @@ pub(crate) fn kernel<const W: usize>(
 ) {
     let [s, taken] = state else { unreachable!("the program reserves these rows") };
     let (skip, full) = (f64::from(skip), f64::from(skip) + f64::from(seed));
-    for (x, out) in x.iter().zip(out) {
-        if taken.iter().all(|&t| t >= full) {
-            for l in 0..W {
-                // A null x makes `next` null: one select covers it and the overflow.
-                let next = s[l] + alpha * (x[l] - s[l]);
-                let ok = next.is_finite();
-                s[l] = if ok { next } else { s[l] };
-                out[l] = if ok { next } else { NULL };
-            }
-            continue;
-        }
+    let seeded = |taken: &[f64; W]| taken.iter().all(|&t| t >= full);
+    let mut done = 0;
+    while done < out.len() && !seeded(taken) {
         for l in 0..W {
-            out[l] = NULL;
-            if taken[l].is_nan() {
-                (taken[l], s[l]) = (0.0, 0.0);
-            }
-            let seeding = taken[l] < full;
-            if x[l].is_nan() {
-                continue;
-            }
-            if taken[l] < skip {
-                taken[l] += 1.0;
-                continue;
-            }
-            let next = if seeding { s[l] + x[l] } else { s[l] + alpha * (x[l] - s[l]) };
-            if !next.is_finite() {
-                continue;
-            }
-            s[l] = next;
-            if seeding {
-                taken[l] += 1.0;
-                if taken[l] < full {
-                    continue;
-                }
-                s[l] /= f64::from(seed);
-            }
-            out[l] = s[l];
+            out[done][l] = seed_lane(x[done][l], alpha, seed, (skip, full), &mut s[l], &mut taken[l]);
+        }
+        done += 1;
+    }
+    let (x, out) = (&x[done..], &mut out[done..]);
+    // As if every cell were there and no update overflowed: one that is null or infinite would never be finite again,
+    // so the last one tells. It is half the latency, and latency is all that an update costs.
+    let mut all = *s;
+    for (x, out) in x.iter().zip(&mut *out) {
+        all = std::array::from_fn(|l| all[l] + alpha * (x[l] - all[l]));
+        *out = all;
+    }
+    if all.iter().all(|s| s.abs() < f64::INFINITY) {
+        *s = all;
+        return;
+    }
+    for (x, out) in x.iter().zip(out) {
+        // A null x makes `next` null: one select covers it and the overflow.
+        let next: [f64; W] = std::array::from_fn(|l| s[l] + alpha * (x[l] - s[l]));
+        for l in 0..W {
+            let ok = next[l].abs() < f64::INFINITY;
+            s[l] = if ok { next[l] } else { s[l] };
+            out[l] = if ok { next[l] } else { NULL };
         }
     }
+}
+
+/// One cell of a lane while some lane is still seeding.
+#[inline(always)]
+fn seed_lane(x: f64, alpha: f64, seed: u32, (skip, full): (f64, f64), s: &mut f64, taken: &mut f64) -> f64 {
+    if taken.is_nan() {
+        (*taken, *s) = (0.0, 0.0);
+    }
+    if x.is_nan() {
+        return NULL;
+    }
+    if *taken < skip {
+        *taken += 1.0;
+        return NULL;
+    }
+    let seeding = *taken < full;
+    let next = if seeding { *s + x } else { *s + alpha * (x - *s) };
+    if !next.is_finite() {
+        return NULL;
+    }
+    *s = next;
+    if seeding {
+        *taken += 1.0;
+        if *taken < full {
+            return NULL;
+        }
+        *s /= f64::from(seed);
+    }
+    *s
 }
 
 /// Hides the first `n` non-null cells: the definition.
@@ -109,6 +129,7 @@ pub(crate) fn skip_step(seen: &mut u64, x: f64, n: u32) -> f64 {
 }
 
 /// Runs over `x`, which begins at the first row.
+#[inline(always)]
 pub(crate) fn skip_kernel<const W: usize>(x: &[[f64; W]], n: u32, state: &mut [[f64; W]], out: &mut [[f64; W]]) {
     let seen = &mut state[0];
     let n = f64::from(n);

@@ -8,6 +8,7 @@ pub(crate) fn define(cells: &[f64], row: i64) -> f64 {
 }
 
 /// Runs over `x`, which begins `n` rows before the first; `divisor` is 1 for the sum and n for the mean.
+#[inline(always)]
 pub(crate) fn kernel<const W: usize>(
     x: &[[f64; W]],
     first_row: i64,

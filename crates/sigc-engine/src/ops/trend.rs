@@ -5,8 +5,7 @@
 //! before it is multiplied, which is what centring is for.
 
 use super::runs::Runs;
-use super::var::squares;
-use super::{PARTS, finite, join, sum_of};
+use super::{PARTS, abreast, finite, join, sum_lanes, sum_of};
 use sigc_market::NULL;
 
 /// Rows of state.
@@ -49,11 +48,24 @@ fn share(tilt: f64, spread: f64, squares: f64) -> f64 {
     if share > 1.0 { 1.0 } else { share }
 }
 
+/// The sum of the squared distances from the mean, per lane.
+#[inline(always)]
+fn squares<const W: usize>(window: &[[f64; W]]) -> [f64; W] {
+    let n = window.len() as f64;
+    let mean = sum_lanes(window, |_, x, _| x).map(|s| s / n);
+    sum_lanes(window, |_, x, l| (x - mean[l]) * (x - mean[l]))
+}
+
 #[inline(always)]
 fn tilt<const W: usize>(window: &[[f64; W]]) -> [f64; W] {
+    abreast!(W, 0.0, tilt_some(window))
+}
+
+#[inline(always)]
+fn tilt_some<const W: usize, const L: usize>(window: &[[f64; W]], at: usize) -> [f64; L] {
     let n = window.len();
     let centre = (n as f64 - 1.0) / 2.0;
-    let mut parts = [[0.0; W]; PARTS];
+    let mut parts = [[0.0; L]; PARTS];
     let (old, new) = (&window[..n / 2], &window[n - n / 2..]);
     let (olds, old_rest) = old.as_chunks::<PARTS>();
     // From the newest backwards, in the same groups.
@@ -62,22 +74,23 @@ fn tilt<const W: usize>(window: &[[f64; W]]) -> [f64; W] {
     for (o, n) in olds.iter().zip(news.iter().rev()) {
         for (j, part) in parts.iter_mut().enumerate() {
             let w = weight - j as f64;
-            for l in 0..W {
-                part[l] += w * (n[PARTS - 1 - j][l] - o[j][l]);
+            for l in 0..L {
+                part[l] += w * (n[PARTS - 1 - j][at + l] - o[j][at + l]);
             }
         }
         weight -= PARTS as f64;
     }
     for (j, (o, n)) in old_rest.iter().zip(new_rest.iter().rev()).enumerate() {
         let w = weight - j as f64;
-        for l in 0..W {
-            parts[j][l] += w * (n[l] - o[l]);
+        for l in 0..L {
+            parts[j][l] += w * (n[at + l] - o[at + l]);
         }
     }
     join(&parts)
 }
 
 /// Runs over `x`, which begins `n - 1` rows before the first.
+#[inline(always)]
 pub(crate) fn slope<const W: usize>(x: &[[f64; W]], n: usize, state: &mut [[f64; W]], out: &mut [[f64; W]]) {
     let (cells, spread) = (n as f64, spread(n));
     let mut runs = Runs::new(state);
@@ -87,15 +100,16 @@ pub(crate) fn slope<const W: usize>(x: &[[f64; W]], n: usize, state: &mut [[f64;
             *out = [NULL; W];
             continue;
         }
-        let tilt = tilt(window);
+        let slopes = tilt(window).map(|t| finite(t / spread));
         for l in 0..W {
-            let slope = if runs.flat(l, cells) { 0.0 } else { finite(tilt[l] / spread) };
+            let slope = if runs.flat(l, cells) { 0.0 } else { slopes[l] };
             out[l] = if runs.full(l, cells) { slope } else { NULL };
         }
     }
 }
 
 /// Runs over `x`, which begins `n - 1` rows before the first.
+#[inline(always)]
 pub(crate) fn r_square<const W: usize>(x: &[[f64; W]], n: usize, state: &mut [[f64; W]], out: &mut [[f64; W]]) {
     let (cells, spread) = (n as f64, spread(n));
     let mut runs = Runs::new(state);

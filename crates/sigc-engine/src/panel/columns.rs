@@ -38,9 +38,10 @@ impl Columns {
 
     /// A column of a symbol from its first row on, null as NaN; empty without rows.
     pub fn column(&self, symbol_index: usize, column: ColumnId) -> &[f64] {
-        let found = self.places.get(&column).and_then(|&(frame, place)| {
-            self.frames.get(&(symbol_index, frame)).map(|f| f.columns[place].as_slice())
-        });
+        let found = self
+            .places
+            .get(&column)
+            .and_then(|&(frame, place)| self.frames.get(&(symbol_index, frame)).map(|f| f.columns[place].as_slice()));
         found.unwrap_or(&[])
     }
 

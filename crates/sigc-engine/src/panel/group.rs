@@ -3,11 +3,13 @@
 use super::{PanelInput, PanelStats};
 use crate::engine::{Inner, LANES, TILE};
 use crate::machine::{Cursor, Machine};
+use crate::ops::finite;
 use crate::predict::ask;
+use crate::program::FrameInfo;
 use crate::source::{self, LONGEST_GAP, bar_cells, bar_error, gap_cells};
 use crate::warmth::Settling;
 use crate::{BarFault, EngineError, Predict};
-use sigc_market::{Bar, Interval, NULL, Ts};
+use sigc_market::{Bar, Interval, N_FIELDS, NULL, Ts};
 use sigc_plan::{Gap, ModelId};
 
 /// Rows of one run, ready for the sink.
@@ -100,13 +102,12 @@ impl<'a> Group<'a> {
     /// Computes the next tile; false if there is none.
     pub(crate) fn next(&mut self, models: &mut [Box<dyn Predict>], tile: &mut Tile) -> Result<bool, EngineError> {
         let engine = self.engine;
-        tile.cells.clear();
         tile.warm.clear();
         tile.blocks.clear();
         tile.stats = PanelStats::default();
         let Some(grid) = engine.program.frames.get(self.finest).map(|f| f.interval) else { return Ok(false) };
         if grid.open_of(self.next_row) >= self.end {
-            return Ok(false);
+            return self.check_all_taken().map(|()| false);
         }
         let until = grid.open_of(self.next_row + TILE as i64).min(self.end);
         self.next_row += TILE as i64;
@@ -125,10 +126,20 @@ impl<'a> Group<'a> {
             self.predict(model, models, &mut tile.stats);
         }
         for (l, lane) in self.lanes.iter_mut().enumerate() {
-            lane.settling.finish(engine, &self.machine, &engine.panel, l);
+            lane.settling.finish(engine, &self.machine, l);
         }
         self.collect(tile);
         Ok(true)
+    }
+
+    /// A bar that is left over was not in order.
+    fn check_all_taken(&self) -> Result<(), EngineError> {
+        for lane in &self.lanes {
+            if let Some((source, bar)) = lane.sources.iter().find_map(|s| Some((s, s.rest.first()?))) {
+                return Err(bar_error(lane.symbol, source.frame, bar.open_time, BarFault::Order));
+            }
+        }
+        Ok(())
     }
 
     /// Writes the inputs of all lanes, gaps filled.
@@ -143,30 +154,36 @@ impl<'a> Group<'a> {
                 machine.append(&engine.panel, slot as usize, rows.count).fill([NULL; LANES]);
             }
             for (l, lane) in self.lanes.iter_mut().enumerate() {
-                let symbol = lane.symbol;
                 let Some(source) = lane.sources.iter_mut().find(|s| s.frame == f) else { continue };
-                for (i, row) in (rows.first()..=rows.last).enumerate() {
-                    if row < source.first || row > source.last {
-                        continue;
-                    }
-                    let open = info.interval.open_of(row);
-                    let cells = match source.rest.split_first() {
-                        Some((bar, rest)) if bar.open_time == open => {
-                            let (cells, close) = bar_cells(bar);
-                            (source.rest, source.close) = (rest, close);
-                            stats.bars += 1;
-                            cells
-                        }
-                        next => {
-                            check_gap(info.interval, info.gap, row, next.map(|(bar, _)| bar.open_time))
-                                .map_err(|(open_time, fault)| bar_error(symbol, f, open_time, fault))?;
-                            stats.gap_rows += 1;
-                            gap_cells(info.gap, source.close)
-                        }
-                    };
+                let (from, to) = (rows.first().max(source.first), rows.last.min(source.last));
+                if from > to {
+                    continue;
+                }
+                let (skip, n) = ((from - rows.first()) as usize, (to - from + 1) as usize);
+                let Some(bars) = source.take_gapless(info.interval, from, n) else {
+                    let cells = source.take(info, from, n, stats);
+                    let cells = cells.map_err(|(open_time, fault)| bar_error(lane.symbol, f, open_time, fault))?;
                     for &(field, slot) in &info.inputs {
-                        machine.newest_mut(&engine.panel, slot as usize, rows.count)[i][l] = cells[field.index()];
+                        let to = &mut machine.newest_mut(slot as usize, rows.count)[skip..];
+                        for (to, cells) in to.iter_mut().zip(&cells) {
+                            to[l] = cells[field.index()];
+                        }
                     }
+                    continue;
+                };
+                stats.bars += n as u64;
+                for &(field, slot) in &info.inputs {
+                    let to = &mut machine.newest_mut(slot as usize, rows.count)[skip..];
+                    for (to, bar) in to.iter_mut().zip(bars) {
+                        to[l] = finite(bar.values[field.index()]);
+                    }
+                }
+            }
+            // Lanes without a symbol do as the first one, so that they are at no other stage of a seed.
+            for &(_, slot) in &info.inputs {
+                for row in machine.newest_mut(slot as usize, rows.count) {
+                    let first = row[0];
+                    row[self.lanes.len()..].fill(first);
                 }
             }
         }
@@ -181,16 +198,15 @@ impl<'a> Group<'a> {
         self.machine.append(&engine.panel, model.out as usize, rows.count).fill([NULL; LANES]);
         let window = &mut self.window[..model.window * model.inputs.len()];
         for (l, lane) in self.lanes.iter_mut().enumerate() {
-            lane.settling.observe(engine, &self.machine, &engine.panel, l, Some(model.value));
-            let from =
-                if self.only_warm_models { lane.settling.settled_first(engine, model.value) } else { i64::MIN };
+            lane.settling.observe(engine, &self.machine, l, Some(model.value));
+            let from = if self.only_warm_models { lane.settling.settled_first(engine, model.value) } else { i64::MIN };
             let to = lane.lasts[model.frame];
             for (i, row) in (rows.first()..=rows.last).enumerate() {
                 let wanted = row >= from && row <= to;
-                if wanted && self.machine.window(&engine.panel, model, rows.count - 1 - i, l, window) {
+                if wanted && self.machine.window(model, rows.count - 1 - i, l, window) {
                     match ask(&mut *models[id.index()], lane.symbol, window) {
                         Ok(y) => {
-                            self.machine.newest_mut(&engine.panel, model.out as usize, rows.count)[i][l] = y;
+                            self.machine.newest_mut(model.out as usize, rows.count)[i][l] = y;
                         }
                         Err(error) => stats.predict.add(error),
                     }
@@ -201,6 +217,7 @@ impl<'a> Group<'a> {
 
     /// Turns the outputs from rows of lanes into columns of symbols.
     fn collect(&self, tile: &mut Tile) {
+        let mut used = 0;
         for (f, info) in self.engine.program.frames.iter().enumerate() {
             let rows = self.machine.frames[f];
             if rows.count == 0 || info.outputs.is_empty() {
@@ -210,14 +227,17 @@ impl<'a> Group<'a> {
             for lane in &self.lanes {
                 let (from, to) = (rows.first().max(lane.firsts[f]), rows.last.min(lane.lasts[f]));
                 let n = if from <= to { (to - from + 1) as usize } else { 0 };
-                let (cells, warm) = (tile.cells.len(), tile.warm.len());
-                tile.blocks.push(Block { symbol: lane.symbol, frame: f, first_row: from, rows: n, cells, warm });
-                tile.cells.resize(cells + n * info.outputs.len(), NULL);
-                let warm_from = lane.settling.warm_from(f);
-                tile.warm.extend((0..n as i64).map(|i| from + i >= warm_from));
+                let warm = tile.warm.len();
+                tile.blocks.push(Block { symbol: lane.symbol, frame: f, first_row: from, rows: n, cells: used, warm });
+                used += n * info.outputs.len();
+                let cold = lane.settling.warm_from(f).saturating_sub(from).clamp(0, n as i64) as usize;
+                tile.warm.resize(warm + cold, false);
+                tile.warm.resize(warm + n, true);
             }
+            // Every cell in use is written below: an old tile's need not be cleared.
+            tile.cells.resize(tile.cells.len().max(used), NULL);
             for (c, &(_, operand)) in info.outputs.iter().enumerate() {
-                let source = self.machine.newest(&self.engine.panel, operand, rows.count);
+                let source = self.machine.newest(operand, rows.count);
                 for (l, block) in tile.blocks[firsts..].iter().enumerate().filter(|(_, b)| b.rows > 0) {
                     let skip = (block.first_row - rows.first()) as usize;
                     let to = &mut tile.cells[block.cells + c * block.rows..][..block.rows];
@@ -231,22 +251,55 @@ impl<'a> Group<'a> {
     }
 }
 
-/// Refuses a gap before `row + 1` where the data step halts, and a bar that is no later row.
-fn check_gap(
-    interval: Interval,
-    gap: Gap,
-    row: i64,
-    next: Option<Ts>,
-) -> Result<(), (Ts, BarFault)> {
-    if let Some(open_time) = next {
-        match source::row_of(interval, open_time) {
-            Err(fault) => return Err((open_time, fault)),
-            Ok(k) if k < row => return Err((open_time, BarFault::Order)),
-            Ok(k) if k - row > LONGEST_GAP => return Err((interval.open_of(row), BarFault::Far)),
-            Ok(_) => {}
+impl<'a> SourceBars<'a> {
+    /// The next `n` bars, if they are the rows from `from` on without a gap.
+    fn take_gapless(&mut self, interval: Interval, from: i64, n: usize) -> Option<&'a [Bar]> {
+        let (bars, rest) = self.rest.split_at_checked(n)?;
+        if !bars.iter().zip(from..).all(|(bar, row)| bar.open_time == interval.open_of(row)) {
+            return None;
         }
+        self.rest = rest;
+        self.close = bar_cells(&bars[n - 1]).1;
+        Some(bars)
     }
-    if gap == Gap::Halt { Err((interval.open_of(row), BarFault::Missing)) } else { Ok(()) }
+
+    /// The cells of `n` rows, gaps filled; refuses a gap where the data step halts, and a bar that is no later row.
+    fn take(
+        &mut self,
+        info: &FrameInfo,
+        from: i64,
+        n: usize,
+        stats: &mut PanelStats,
+    ) -> Result<Vec<[f64; N_FIELDS]>, (Ts, BarFault)> {
+        let mut cells = Vec::with_capacity(n);
+        for row in from..from + n as i64 {
+            let open = info.interval.open_of(row);
+            match self.rest.split_first() {
+                Some((bar, rest)) if bar.open_time == open => {
+                    let (bar, close) = bar_cells(bar);
+                    (self.rest, self.close) = (rest, close);
+                    stats.bars += 1;
+                    cells.push(bar);
+                }
+                next => {
+                    if let Some((bar, _)) = next {
+                        match source::row_of(info.interval, bar.open_time) {
+                            Err(fault) => return Err((bar.open_time, fault)),
+                            Ok(k) if k < row => return Err((bar.open_time, BarFault::Order)),
+                            Ok(k) if k - row > LONGEST_GAP => return Err((open, BarFault::Far)),
+                            Ok(_) => {}
+                        }
+                    }
+                    if info.gap == Gap::Halt {
+                        return Err((open, BarFault::Missing));
+                    }
+                    stats.gap_rows += 1;
+                    cells.push(gap_cells(info.gap, self.close));
+                }
+            }
+        }
+        Ok(cells)
+    }
 }
 
 impl<'a> Lane<'a> {

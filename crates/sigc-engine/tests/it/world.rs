@@ -1,7 +1,9 @@
 //! Plans, bars and runs for the tests: a seeded source of randomness, hand-built and random plans, collected rows.
 
 use sigc_engine::reference::{Ask, Reference, interpret};
-use sigc_engine::{Columns, Engine, Live, Outcome, PanelInput, PanelOptions, Predict, PredictError, RowSink, run_panel};
+use sigc_engine::{
+    Columns, Engine, Live, Outcome, PanelInput, PanelOptions, Predict, PredictError, RowSink, run_panel,
+};
 use sigc_market::{Bar, Field, Interval, NULL, Symbol, Ts};
 use sigc_plan::*;
 use std::collections::BTreeMap;
@@ -50,12 +52,16 @@ pub fn resample(name: &str, every: &str, of: usize) -> Frame {
 /// A plan over a graph; `columns` are its outputs, the last one is emitted.
 pub fn plan(frames: Vec<Frame>, graph: &Graph, models: Vec<ModelUse>, columns: &[ValueId], tolerance: f64) -> Plan {
     let nodes: Vec<Node> = graph.nodes().copied().collect();
-    let made: Vec<Column> = columns.iter().enumerate().map(|(i, &value)| Column {
-        frame: nodes[value.index()].frame,
-        name: format!("c{i}"),
-        value,
-        r#type: graph.type_of(value),
-    }).collect();
+    let made: Vec<Column> = columns
+        .iter()
+        .enumerate()
+        .map(|(i, &value)| Column {
+            frame: nodes[value.index()].frame,
+            name: format!("c{i}"),
+            value,
+            r#type: graph.type_of(value),
+        })
+        .collect();
     let sources = frames.iter().enumerate().filter(|(_, f)| matches!(f.origin, Origin::Source { .. }));
     let sources = sources.map(|(i, _)| Source {
         frame: FrameId::new(i),
@@ -106,11 +112,11 @@ pub fn random_plan(dice: &mut Dice, shape: Shape) -> Plan {
     if dice.chance(0.5) {
         frames.push(source("b", grid[dice.below(3)], dice.pick(&gaps)));
     }
-    for level in 1..grid.len() {
+    for (level, every) in grid.iter().enumerate().skip(1) {
         let finer: Vec<usize> =
-            (0..frames.len()).filter(|&f| interval(grid[level]).is_multiple_of(frames[f].interval)).collect();
+            (0..frames.len()).filter(|&f| interval(every).is_multiple_of(frames[f].interval)).collect();
         if !finer.is_empty() && dice.chance(0.6) {
-            frames.push(resample(&format!("r{level}"), grid[level], dice.pick(&finer)));
+            frames.push(resample(&format!("r{level}"), every, dice.pick(&finer)));
         }
     }
     let mut g = Graph::new();
@@ -134,7 +140,11 @@ pub fn random_plan(dice: &mut Dice, shape: Shape) -> Plan {
         }
     }
     for _ in 0..shape.nodes {
-        let x = if dice.chance(0.6) { values[values.len() - 1 - dice.below(4.min(values.len()))] } else { dice.pick(&values) };
+        let x = if dice.chance(0.6) {
+            values[values.len() - 1 - dice.below(4.min(values.len()))]
+        } else {
+            dice.pick(&values)
+        };
         let frame = g.node(x).frame;
         let same: Vec<ValueId> = values.iter().copied().filter(|v| g.node(*v).frame == frame).collect();
         let y = dice.pick(&same);
@@ -174,7 +184,10 @@ pub fn random_plan(dice: &mut Dice, shape: Shape) -> Plan {
             4 if !shape.finite => (frame, Op::Skip { x, n: 1 + dice.below(4) as u32 }),
             5 => (frame, Op::Lag { x, n: 1 + dice.below(9) as u32 }),
             6 => (frame, Op::Pair { x, y, n: 2 + dice.below(12) as u32, f: dice.pick(&[PairFn::Cov, PairFn::Corr]) }),
-            7 => (frame, Op::Row2(dice.pick(&[Row2::Add, Row2::Sub, Row2::Mul, Row2::Div, Row2::Greatest, Row2::Least]), x, y)),
+            7 => (
+                frame,
+                Op::Row2(dice.pick(&[Row2::Add, Row2::Sub, Row2::Mul, Row2::Div, Row2::Greatest, Row2::Least]), x, y),
+            ),
             8 if !shape.strict => (frame, Op::If(x, y, z)),
             9 if !shape.strict => {
                 let row2 = dice.pick(&[Row2::Fill, Row2::Lt, Row2::And, Row2::Or, Row2::Eq, Row2::Pow]);
@@ -187,7 +200,8 @@ pub fn random_plan(dice: &mut Dice, shape: Shape) -> Plan {
             _ => {
                 let n = 1 + dice.below(20) as u32;
                 let (f, partial) = random_window(dice);
-                let min_count = if partial && !shape.strict && dice.chance(0.3) { 1 + dice.below(n as usize) as u32 } else { n };
+                let min_count =
+                    if partial && !shape.strict && dice.chance(0.3) { 1 + dice.below(n as usize) as u32 } else { n };
                 (frame, Op::Window { x, n, min_count, f })
             }
         };
@@ -221,7 +235,14 @@ pub fn random_window(dice: &mut Dice) -> (WindowFn, bool) {
             WindowFn::Slope,
             WindowFn::RSquare,
         ],
-        [WindowFn::Sum, WindowFn::Mean, WindowFn::Min, WindowFn::Max, WindowFn::Var { ddof: 1 }, WindowFn::Var { ddof: 0 }],
+        [
+            WindowFn::Sum,
+            WindowFn::Mean,
+            WindowFn::Min,
+            WindowFn::Max,
+            WindowFn::Var { ddof: 1 },
+            WindowFn::Var { ddof: 0 },
+        ],
     );
     if dice.chance(0.5) { (dice.pick(&plain), false) } else { (dice.pick(&partial), true) }
 }
@@ -368,7 +389,12 @@ pub fn run_live(plan: &Plan, outputs: &[ColumnId], symbol: usize, history: &Hist
 }
 
 /// Many symbols through the panel driver; `histories` by symbol.
-pub fn run_panels(plan: &Plan, outputs: &[ColumnId], histories: &[(usize, History)], options: PanelOptions) -> Vec<Table> {
+pub fn run_panels(
+    plan: &Plan,
+    outputs: &[ColumnId],
+    histories: &[(usize, History)],
+    options: PanelOptions,
+) -> Vec<Table> {
     let engine = Engine::new(plan, outputs).expect("the test's plan");
     let bars: Vec<_> = histories.iter().map(|(_, h)| slices(h)).collect();
     let inputs: Vec<PanelInput> =
@@ -381,7 +407,8 @@ pub fn run_panels(plan: &Plan, outputs: &[ColumnId], histories: &[(usize, Histor
 pub fn panel_table(plan: &Plan, outputs: &[ColumnId], symbol: usize, from: &Columns) -> Table {
     let mut table = Table::new();
     for f in (0..plan.frames.len()).map(FrameId::new) {
-        let columns: Vec<&[f64]> = outputs.iter().filter(|c| plan.column(**c).frame == f).map(|c| from.column(symbol, *c)).collect();
+        let columns: Vec<&[f64]> =
+            outputs.iter().filter(|c| plan.column(**c).frame == f).map(|c| from.column(symbol, *c)).collect();
         let Some((first, n)) = from.rows(symbol, f) else { continue };
         for k in 0..n {
             let cells: Vec<f64> = columns.iter().map(|c| c[k]).collect();
@@ -419,9 +446,8 @@ pub fn reference_table(plan: &Plan, outputs: &[ColumnId], r: &Reference) -> Tabl
 pub fn assert_same(got: &Table, want: &Table, what: &str, plan: &Plan) {
     for key in got.keys().chain(want.keys()) {
         if got.get(key) != want.get(key) {
-            let show = |t: &Table| {
-                t.get(key).map(|(c, w)| (c.iter().map(|b| f64::from_bits(*b)).collect::<Vec<_>>(), *w))
-            };
+            let show =
+                |t: &Table| t.get(key).map(|(c, w)| (c.iter().map(|b| f64::from_bits(*b)).collect::<Vec<_>>(), *w));
             panic!("{what}: frame {} row {}: {:?} instead of {:?}\n{plan}", key.0, key.1, show(got), show(want));
         }
     }
@@ -436,7 +462,10 @@ pub fn random_history(dice: &mut Dice, plan: &Plan, rows: i64, weather: Weather)
     for s in &plan.sources {
         let every = plan.frame(s.frame).interval;
         let ahead = dice.below(40) as i64;
-        let (first, last) = (every.index_of(finest.open_of(from + ahead)), every.index_of(finest.open_of(from + rows - dice.below(3) as i64)));
+        let (first, last) = (
+            every.index_of(finest.open_of(from + ahead)),
+            every.index_of(finest.open_of(from + rows - dice.below(3) as i64)),
+        );
         history.push((s.frame, random_bars(dice, every, first, last.max(first + 1), weather)));
     }
     history

@@ -18,10 +18,7 @@ impl ReadFiles for HostFiles<'_> {
 }
 
 /// A manifest as the facts a check compares, or the reason why there is none.
-pub(super) fn facts(
-    found: Result<Manifest, ModelError>,
-    param: &'static str,
-) -> Result<ModelFacts, ModelProblem> {
+pub(super) fn facts(found: Result<Manifest, ModelError>, param: &'static str) -> Result<ModelFacts, ModelProblem> {
     match found {
         Ok(m) => Ok(ModelFacts {
             window: u32::try_from(m.window).ok(),
@@ -30,12 +27,8 @@ pub(super) fn facts(
             dtype: m.dtype,
             fingerprint: m.fingerprint,
         }),
-        Err(ModelError::NotFound { path }) => {
-            Err(ModelProblem::Missing { path: path.display().to_string(), param })
-        }
-        Err(error @ ModelError::TensorDtype { .. }) => {
-            Err(ModelProblem::Dtype { param, message: error.to_string() })
-        }
+        Err(ModelError::NotFound { path }) => Err(ModelProblem::Missing { path: path.display().to_string(), param }),
+        Err(error @ ModelError::TensorDtype { .. }) => Err(ModelProblem::Dtype { param, message: error.to_string() }),
         Err(error) => Err(ModelProblem::Bad { param, message: error.to_string() }),
     }
 }

@@ -13,8 +13,7 @@ use sigc_market::Symbol;
 use sigc_plan::ModelUse;
 
 /// Where the prediction goes; the first column under `outputs` when left out.
-const OUTPUT_COL: Param<Option<String>> =
-    Param::text("output_col", "the column that holds the prediction").optional();
+const OUTPUT_COL: Param<Option<String>> = Param::text("output_col", "the column that holds the prediction").optional();
 
 /// A model step and how it is loaded.
 struct Kind {

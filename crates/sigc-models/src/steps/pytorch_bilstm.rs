@@ -13,10 +13,10 @@ pub(super) const KIND: Kind = Kind { def: &PYTORCH_BILSTM, load };
 
 const CHECKPOINT_DIR: Param<String> =
     Param::path("checkpoint_dir", "the folder with `STRATEGY.json` and `STRATEGY.safetensors` or `STRATEGY.pt`");
-const MODEL_REF: Param<Option<String>> =
-    Param::text("model_ref", "the model as `name.strategy`").optional();
+const MODEL_REF: Param<Option<String>> = Param::text("model_ref", "the model as `name.strategy`").optional();
 const STRATEGY: Param<Option<String>> =
-    Param::text("strategy", "which model of the folder; the part of `model_ref` behind the dot when left out").optional();
+    Param::text("strategy", "which model of the folder; the part of `model_ref` behind the dot when left out")
+        .optional();
 
 static PYTORCH_BILSTM: ModelStep = ModelStep {
     info: Info {
@@ -55,8 +55,11 @@ fn check(args: &Args) -> Vec<ArgProblem> {
         }],
         (None, None) => vec![ArgProblem {
             param: MODEL_REF.name(),
-            message: "neither `strategy` nor a `model_ref` of the form `name.strategy` says which model is meant".into(),
-            help: Some("add `strategy: NAME`; the folder then has `NAME.json` and `NAME.safetensors` or `NAME.pt`".into()),
+            message: "neither `strategy` nor a `model_ref` of the form `name.strategy` says which model is meant"
+                .into(),
+            help: Some(
+                "add `strategy: NAME`; the folder then has `NAME.json` and `NAME.safetensors` or `NAME.pt`".into(),
+            ),
         }],
         _ => Vec::new(),
     }

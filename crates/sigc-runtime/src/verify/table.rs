@@ -24,8 +24,9 @@ struct Part {
 }
 
 impl Table {
-    pub(super) fn new(plan: &Plan, columns: &[ColumnId], n_symbols: usize) -> Table {
-        let of = |f| columns.iter().copied().filter(|&c| plan.column(c).frame == f).collect();
+    /// For an engine that gives all columns of the plan.
+    pub(super) fn new(plan: &Plan, n_symbols: usize) -> Table {
+        let of = |f| (0..plan.columns.len()).map(ColumnId::new).filter(|&c| plan.column(c).frame == f).collect();
         let frames: Vec<FrameId> = (0..plan.frames.len()).map(FrameId::new).collect();
         Table {
             columns: frames.iter().map(|&f| of(f)).collect(),
@@ -50,15 +51,19 @@ impl Table {
         Some((&part.cells[i * n..(i + 1) * n], part.warm[i]))
     }
 
-    /// Every row of `self` up to `until` must be in `rows` with the same bits, and no other.
-    pub(super) fn compare(&self, plan: &Plan, rows: &Table, symbol: usize, until: Option<Ts>, check: &mut Check) {
+    /// Every row of `self` up to `until` must be in `rows` with the same bits in `columns`, and no other.
+    pub(super) fn compare(
+        &self,
+        plan: &Plan,
+        rows: &Table,
+        symbol: usize,
+        until: Option<Ts>,
+        columns: &[ColumnId],
+        check: &mut Check,
+    ) {
         for (f, interval) in self.intervals.iter().enumerate() {
             let (mine, theirs) = (&self.parts[symbol][f], &rows.parts[symbol][f]);
-            if rows.columns[f].is_empty() {
-                continue;
-            }
-            let position: Vec<Option<usize>> =
-                self.columns[f].iter().map(|c| rows.columns[f].iter().position(|r| r == c)).collect();
+            let positions = self.positions(f, columns);
             let n = mine.warm.len() as i64;
             let wanted = until.map_or(n, |t| (interval.last_closed(t) - mine.first_row + 1).clamp(0, n));
             if theirs.warm.len() as i64 != wanted {
@@ -66,20 +71,25 @@ impl Table {
                 differs(check, what);
             }
             for k in mine.first_row..mine.first_row + wanted {
-                let Some((a, warm)) = self.row(symbol, f, k) else { continue };
-                let Some((b, also_warm)) = rows.row(symbol, f, k) else { continue };
+                let (Some((a, warm)), Some((b, also_warm))) = (self.row(symbol, f, k), rows.row(symbol, f, k)) else {
+                    continue;
+                };
                 if warm != also_warm {
                     differs(check, format!("readiness of `{}` at {}", plan.frames[f].name, interval.open_of(k)));
                 }
-                for (i, at) in position.iter().enumerate() {
-                    let Some(at) = *at else { continue };
-                    check.cells += 1;
-                    if a[i].to_bits() != b[at].to_bits() {
-                        differs(check, self.cell(plan, f, i, k, a[i], b[at]));
+                check.cells += positions.len() as u64;
+                for &i in &positions {
+                    if a[i].to_bits() != b[i].to_bits() {
+                        differs(check, self.cell(plan, f, i, k, a[i], b[i]));
                     }
                 }
             }
         }
+    }
+
+    /// Where some columns stand in a frame's rows.
+    fn positions(&self, f: usize, columns: &[ColumnId]) -> Vec<usize> {
+        (0..self.columns[f].len()).filter(|&i| columns.contains(&self.columns[f][i])).collect()
     }
 
     /// From the restart's instant on: exact columns have the same bits, recursive ones deviate by at most `limit` of
@@ -92,12 +102,13 @@ impl Table {
         symbol: usize,
         at: Ts,
         limit: f64,
+        columns: &[ColumnId],
         check: &mut Check,
     ) {
         let needed = needed_columns(plan);
         for (f, interval) in self.intervals.iter().enumerate() {
-            for (i, &c) in self.columns[f].iter().enumerate() {
-                let Some(at_column) = rows.columns[f].iter().position(|&r| r == c) else { continue };
+            for i in self.positions(f, columns) {
+                let c = self.columns[f][i];
                 if !needed.contains(&c) {
                     continue;
                 }
@@ -105,8 +116,10 @@ impl Table {
                 let scale = self.largest(symbol, f, i);
                 let part = &rows.parts[symbol][f];
                 for k in interval.last_closed(at).max(part.first_row)..part.first_row + part.warm.len() as i64 {
-                    let (Some((a, _)), Some((b, _))) = (self.row(symbol, f, k), rows.row(symbol, f, k)) else { continue };
-                    let (a, b) = (a[i], b[at_column]);
+                    let (Some((a, _)), Some((b, _))) = (self.row(symbol, f, k), rows.row(symbol, f, k)) else {
+                        continue;
+                    };
+                    let (a, b) = (a[i], b[i]);
                     check.cells += 1;
                     if a.to_bits() == b.to_bits() {
                         continue;
@@ -132,17 +145,6 @@ impl Table {
         if ready != wanted {
             let word = if wanted { "not ready" } else { "ready" };
             differs(check, format!("`{}` is {word} at {at}", plan.frames[f].name));
-        }
-    }
-
-    /// No row of the emission that closes before `at` may be warm: the history would have been too long.
-    pub(super) fn not_ready_before(&self, plan: &Plan, symbol: usize, at: Ts, check: &mut Check) {
-        let f = plan.emission_frame().index();
-        let part = &self.parts[symbol][f];
-        let before = (self.intervals[f].last_closed(at) - part.first_row).clamp(0, part.warm.len() as i64);
-        check.cells += 1;
-        if part.warm[..before as usize].iter().any(|&w| w) {
-            differs(check, format!("`{}` is ready before {at}", plan.frames[f].name));
         }
     }
 

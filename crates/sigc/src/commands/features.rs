@@ -50,9 +50,7 @@ pub fn markdown() -> String {
     let mut out = String::from(
         "# Steps\n\nMade from the catalog by `sigc features --markdown`; every example below runs as a test.\n",
     );
-    for (kind, title) in
-        KINDS.into_iter().zip(["Data", "Transforms", "Features", "Models", "Sinks"])
-    {
+    for (kind, title) in KINDS.into_iter().zip(["Data", "Transforms", "Features", "Models", "Sinks"]) {
         let _ = writeln!(out, "\n## {title}");
         for step in catalog().steps().filter(|s| s.kind() == kind) {
             let _ = write!(out, "\n### {}", page(&step));

@@ -12,7 +12,11 @@ use std::fmt::Write;
 /// The whole plan.
 pub fn plan(p: &PlanReport) -> String {
     let mut out = format!("{}  fingerprint {}\n", p.name, p.fingerprint);
-    let _ = writeln!(out, "\nHistory before the first row (recursive values within {:e} of their input's range)", p.tolerance);
+    let _ = writeln!(
+        out,
+        "\nHistory before the first row (recursive values within {:e} of their input's range)",
+        p.tolerance
+    );
     let mut frames = Table::new(&["frame", "interval", "made of", "bars", "time"]);
     for f in &p.frames {
         frames.row(&[&f.name, &f.interval, &f.from, &f.warmup_bars.to_string(), &span(f.warmup_bars, &f.interval)]);
@@ -78,7 +82,9 @@ pub fn column(compiled: &Compiled, frame: &str, name: &str) -> Option<String> {
     let structure = s.structure();
     let mut out = format!(
         "{frame}.{name}: first value after {} rows of {frame}, settled after {} more ({})\n",
-        need.lookback, need.settle, need.tier.name()
+        need.lookback,
+        need.settle,
+        need.tier.name()
     );
     out.push_str("\nThe path that sets it, from the column down to the bars\n");
     let mut table = Table::new(&["value", "op", "reads back", "settles", "rows back in all", "of"]);

@@ -1,0 +1,161 @@
+//! `sigc backfill`: all columns for all rows of recorded bars, by the panel driver.
+
+use crate::bars::{Recorded, read};
+use crate::cli::Backfill;
+use crate::failure::{Failure, Outcome};
+use crate::load::load_sound;
+use crate::models::load_models;
+use crate::progress::Progress;
+use crate::run_failure::{engine_failure, sink_failure};
+use crate::terminal::Terminal;
+use sigc_connectors::sinks::table::{ColumnKind, TableSpec, TableWriter};
+use sigc_engine::{Engine, PanelOptions, PanelSink, Predict, run_panel};
+use sigc_market::{Symbol, Ts};
+use sigc_plan::{ColumnId, FrameId, Label, Plan, Type};
+use std::sync::Mutex;
+
+/// Computes and writes the rows of one frame.
+pub fn run(args: &Backfill, term: &mut Terminal) -> Outcome {
+    let loaded = load_sound(&args.file, term)?;
+    let Some(plan) = &loaded.compiled.plan else { return Err(Failure::reported()) };
+    let frame = frame(plan, args.frame.as_deref())?;
+    let columns: Vec<ColumnId> =
+        (0..plan.columns.len()).map(ColumnId::new).filter(|&c| plan.column(c).frame == frame).collect();
+    let spec = TableSpec {
+        columns: columns.iter().map(|&c| (plan.column(c).name.clone(), kind(plan.column(c).r#type))).collect(),
+        metadata: vec![
+            ("sigc.pipeline".into(), plan.name.clone()),
+            ("sigc.fingerprint".into(), plan.fingerprint().to_string()),
+            ("sigc.frame".into(), plan.frame(frame).name.clone()),
+        ],
+    };
+    // The writer is made before the bars are read: what cannot be written is said at once.
+    let writer = TableWriter::create(&args.out, &spec, args.overwrite).map_err(sink_failure)?;
+    let recorded = read(plan, &args.bars, &args.recorded, term)?;
+    let threads = args.threads.unwrap_or_else(cores).max(1);
+    let uses_model = columns.iter().any(|&c| plan.models.iter().any(|_| is_modelled(plan, c)));
+    let models = ModelPool::new(plan, &recorded.symbols, if uses_model { threads } else { 0 })?;
+    let engine = Engine::new(plan, &columns).map_err(|e| engine_failure(e, &recorded.symbols, plan))?;
+    let by_symbol = recorded.by_symbol();
+    let inputs = Recorded::inputs(&by_symbol);
+    let mut rows = Rows { plan, frame, symbols: &recorded.symbols, writer, n_rows: 0 };
+    let progress = Progress::start(term, "computing", recorded.n_bars());
+    // Batch rows are features to train on as well: a model is asked as soon as its window is whole.
+    let options = PanelOptions { threads, only_warm_models: false };
+    let stats = run_panel(&engine, &inputs, &|| models.take(plan), options, &mut rows, &mut |done, total| {
+        progress.of(total as u64);
+        progress.at(done as u64);
+    })
+    .map_err(|e| engine_failure(e, &recorded.symbols, plan))?;
+    drop(progress);
+    rows.writer.finish().map_err(sink_failure)?;
+    if let Some(error) = stats.predict.last {
+        term.note(&format!("warning[E0517]: the model failed on {} rows, the last time: {error}", stats.predict.count));
+    }
+    if !term.quiet {
+        term.note(&format!(
+            "{}: {} rows of {} columns, {} symbols, from {} bars ({} missing on the grid)",
+            args.out.display(),
+            rows.n_rows,
+            columns.len(),
+            recorded.symbols.len(),
+            stats.bars,
+            stats.gap_rows
+        ));
+    }
+    Ok(0)
+}
+
+/// How many threads run at once here.
+pub fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// The frame asked for, or the model's.
+fn frame(plan: &Plan, wanted: Option<&str>) -> Result<FrameId, Failure> {
+    let Some(name) = wanted else { return Ok(plan.emission_frame()) };
+    plan.frames.iter().position(|f| f.name == name).map(FrameId::new).ok_or_else(|| {
+        let known: Vec<&str> = plan.frames.iter().map(|f| f.name.as_str()).collect();
+        Failure::usage(format!("the plan has no frame `{name}`"), format!("frames: {}", known.join(", ")))
+    })
+}
+
+fn kind(t: Type) -> ColumnKind {
+    match t {
+        Type::Number => ColumnKind::Number,
+        Type::Bool => ColumnKind::Bool,
+    }
+}
+
+fn is_modelled(plan: &Plan, c: ColumnId) -> bool {
+    let mut needed = vec![false; plan.nodes.len()];
+    needed[plan.column(c).value.index()] = true;
+    (0..plan.nodes.len()).rev().any(|i| {
+        if !needed[i] {
+            return false;
+        }
+        plan.nodes[i].op.operands().for_each(|x| needed[x.index()] = true);
+        matches!(plan.nodes[i].op, sigc_plan::Op::Model { .. })
+    })
+}
+
+/// Loaded models, one set per thread: loading fails here, before anything is computed.
+pub struct ModelPool(Mutex<Vec<Vec<Box<dyn Predict>>>>);
+
+impl ModelPool {
+    /// Loads `n` sets.
+    ///
+    /// # Errors
+    /// If a model cannot be loaded.
+    pub fn new(plan: &Plan, symbols: &[Symbol], n: usize) -> Result<ModelPool, Failure> {
+        let sets: Result<Vec<_>, Failure> = (0..n).map(|_| load_models(plan, symbols)).collect();
+        Ok(ModelPool(Mutex::new(sets?)))
+    }
+
+    /// One set. Where none is left, stand-ins that give no prediction: only runs without model columns get there.
+    pub fn take(&self, plan: &Plan) -> Vec<Box<dyn Predict>> {
+        let left = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).pop();
+        left.unwrap_or_else(|| plan.models.iter().map(|_| Box::new(NoModel) as Box<dyn Predict>).collect())
+    }
+}
+
+struct NoModel;
+
+impl Predict for NoModel {
+    fn predict(&mut self, _: usize, _: &[f64]) -> Result<f64, sigc_engine::PredictError> {
+        Err(sigc_engine::PredictError("no model was loaded".into()))
+    }
+}
+
+/// Writes the rows of one frame.
+struct Rows<'a> {
+    plan: &'a Plan,
+    frame: FrameId,
+    symbols: &'a [Symbol],
+    writer: TableWriter,
+    n_rows: u64,
+}
+
+impl PanelSink for Rows<'_> {
+    fn block(
+        &mut self,
+        symbol: usize,
+        frame: FrameId,
+        first_row: i64,
+        columns: &[&[f64]],
+        warm: &[bool],
+    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        if frame != self.frame {
+            return Ok(());
+        }
+        let f = self.plan.frame(frame);
+        let rows = first_row..first_row + warm.len() as i64;
+        let open: Vec<Ts> = rows.clone().map(|k| f.interval.open_of(k)).collect();
+        let ts: Vec<Ts> = match f.label {
+            Label::Close => rows.map(|k| f.interval.close_of(k)).collect(),
+            Label::Open => open.clone(),
+        };
+        self.n_rows += warm.len() as u64;
+        Ok(self.writer.write_rows(&self.symbols[symbol], &open, &ts, columns)?)
+    }
+}

@@ -1,0 +1,10 @@
+//! The whole program from outside: pipeline texts in, findings out.
+
+mod architecture;
+mod checkpoints;
+mod commands;
+mod generated;
+mod pages;
+mod real_bars;
+mod support;
+mod ui;
