@@ -7,9 +7,9 @@
 use crate::read::list;
 use crate::shape::{Grid, ParamDecl, Shape, Signal, StepDecl};
 use sigc_catalog::Catalog;
-use sigc_diag::{Diag, Diags, E0211, E0212, E0213, E0214, E0215, Span, Spanned, W0201, nearest};
+use sigc_diag::{Diag, Diags, E0211, E0212, E0213, E0214, E0215, E0216, Span, Spanned, W0201, nearest};
 use sigc_syntax::{Entry, Interpolation, Map, Node, Scalar, ScalarStyle, Typed, Value, interpolation, template};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 /// Steps after expansion, at most.
 pub const MAX_STEPS: usize = 10_000;
@@ -29,12 +29,13 @@ pub struct Expanded {
     pub lost: Vec<StepDecl>,
     /// As [`Shape::blind`].
     pub blind: bool,
-    /// Where the pipeline list stands.
+    /// Where the key `pipeline` stands.
     pub pipeline: Span,
 }
 
 /// Unrolls all grids.
-pub fn expand(shape: Shape, catalog: &Catalog, diags: &mut Diags) -> Expanded {
+pub fn expand(mut shape: Shape, catalog: &Catalog, diags: &mut Diags) -> Expanded {
+    drop_repeats(&mut shape, diags);
     let mut used = BTreeSet::new();
     for grid in shape.grids.iter().filter(|g| g.values.is_empty()) {
         let message = format!("the grid `{}` has no values", grid.name.value);
@@ -72,6 +73,25 @@ pub fn expand(shape: Shape, catalog: &Catalog, diags: &mut Diags) -> Expanded {
     }
 }
 
+/// Reports values that stand twice in a grid, and takes them out. Where grids are zipped, pairs may share a value.
+fn drop_repeats(shape: &mut Shape, diags: &mut Diags) {
+    let zipped: BTreeSet<&str> = shape.zips.iter().flatten().map(|name| name.value.as_str()).collect();
+    for grid in shape.grids.iter_mut().filter(|g| !zipped.contains(g.name.value.as_str())) {
+        let mut seen: HashMap<String, Span> = HashMap::new();
+        grid.values.retain(|value| {
+            let text = value.as_scalar().map(|s| s.text.clone()).unwrap_or_default();
+            let Some(&first) = seen.get(&text) else {
+                seen.insert(text, value.span);
+                return true;
+            };
+            let message = format!("the grid `{}` has the value `{text}` twice", grid.name.value);
+            let diag = Diag::new(&E0216, value.span, message).here("again here").label(first, "first here");
+            diags.push(diag.help("remove one of them: both would make the same columns"));
+            false
+        });
+    }
+}
+
 /// Groups of grids by index; unequal lengths are reported.
 fn check_zips(shape: &Shape, diags: &mut Diags) -> Vec<Vec<usize>> {
     let mut groups = Vec::new();
@@ -83,7 +103,8 @@ fn check_zips(shape: &Shape, diags: &mut Diags) -> Vec<Vec<usize>> {
                 Some(i) if grouped.insert(i) => indices.push(i),
                 Some(_) => {
                     let message = format!("the grid `{}` is zipped twice", name.value);
-                    diags.push(Diag::new(&E0214, name.span, message).here("again here"));
+                    let help = "a grid stands in one group: put all that advance together into it";
+                    diags.push(Diag::new(&E0214, name.span, message).here("again here").help(help));
                 }
                 None => diags.push(unknown_grid(name, &shape.grids)),
             }
@@ -99,7 +120,8 @@ fn check_zips(shape: &Shape, diags: &mut Diags) -> Vec<Vec<usize>> {
                     b.name.value,
                     b.values.len()
                 );
-                diags.push(Diag::new(&E0214, b.span, message).here("this list").label(a.span, "and this one"));
+                let help = "give both the same number of values, or leave the group out for all combinations";
+                diags.push(Diag::new(&E0214, b.span, message).here("this list").label(a.span, "and this one").help(help));
             }
         }
         groups.push(indices);
@@ -171,7 +193,8 @@ fn instances(
     }
     let total = axes.iter().try_fold(1usize, |n, &(_, len)| n.checked_mul(len)).filter(|&n| n <= MAX_STEPS);
     let Some(total) = total else {
-        let message = format!("the grids of this step make more than {MAX_STEPS} steps");
+        let all = axes.iter().fold(1u128, |n, &(_, len)| n.saturating_mul(len as u128));
+        let message = format!("the grids of this step make {all} steps, more than {MAX_STEPS}");
         let help = "use fewer values, or pair grids with `expand.zip` instead of multiplying them";
         let [(first, g), rest @ ..] = fills.as_slice() else { return None };
         let words = |g: usize| format!("{} values", len(g));

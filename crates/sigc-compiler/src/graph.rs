@@ -12,7 +12,8 @@ use petgraph::visit::{Dfs, Reversed};
 use sigc_catalog::Inputs;
 use sigc_diag::{Diag, Diags, E0217, E0218, W0202};
 use sigc_market::Field;
-use sigc_plan::{Aggregate, Frame, FrameId, Graph, ModelId, ModelUse, Op, Origin, ValueId};
+use sigc_plan::{Aggregate, Frame, Graph, ModelId, ModelUse, Op, Origin, ValueId};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 /// A pipeline as ops.
 #[derive(Debug, Clone)]
@@ -31,6 +32,8 @@ pub struct Dag {
     pub models: Vec<ModelUse>,
     /// The value of every column of a live step.
     pub values: Vec<Option<ValueId>>,
+    /// Which step makes each frame.
+    makers: Vec<Option<usize>>,
 }
 
 /// Orders and builds the steps. `None` if the pipeline has holes or cycles, which were reported.
@@ -57,6 +60,7 @@ pub fn graph(typed: &Typed, diags: &mut Diags) -> Option<Dag> {
     let order: Vec<usize> = (0..typed.steps.len()).filter(|&i| live[i]).collect();
     let mut dag = Dag {
         typed: typed.clone(),
+        makers: makers(typed),
         frames,
         order: order.clone(),
         edges,
@@ -70,14 +74,24 @@ pub fn graph(typed: &Typed, diags: &mut Diags) -> Option<Dag> {
     Some(dag)
 }
 
+/// Which step makes each frame.
+fn makers(typed: &Typed) -> Vec<Option<usize>> {
+    let mut makers = vec![None; typed.frames.len()];
+    for (i, step) in typed.steps.iter().enumerate() {
+        if let Some(f) = step.makes_frame {
+            makers[f.index()] = Some(i);
+        }
+    }
+    makers
+}
+
 /// `(maker, reader)` for every column and frame that is read.
 fn edges(typed: &Typed) -> Vec<(usize, usize)> {
+    let makers = makers(typed);
     let mut edges = Vec::new();
     for (i, step) in typed.steps.iter().enumerate() {
         edges.extend(step.reads.iter().map(|r| (typed.column(r.value).step, i)));
-        for f in &step.reads_frames {
-            edges.extend(typed.steps.iter().position(|s| s.makes_frame == Some(*f)).map(|maker| (maker, i)));
-        }
+        edges.extend(step.reads_frames.iter().filter_map(|f| Some((makers[f.index()]?, i))));
     }
     edges.sort_unstable();
     edges.dedup();
@@ -94,7 +108,7 @@ fn report_cycles(
     let mut cyclic = vec![false; typed.steps.len()];
     for scc in tarjan_scc(g) {
         let members: Vec<usize> = scc.iter().map(|n| g[*n]).collect();
-        let own = edges.contains(&(members[0], members[0]));
+        let own = edges.binary_search(&(members[0], members[0])).is_ok();
         if members.len() == 1 && !own {
             continue;
         }
@@ -119,27 +133,25 @@ fn report_cycles(
 
 /// A shortest cycle through `start` along the edges between `members`, makers before readers.
 fn cycle_through(start: usize, members: &[usize], edges: &[(usize, usize)]) -> Vec<usize> {
-    let mut from: Vec<(usize, usize)> = Vec::new();
-    let mut front = vec![start];
-    while !front.is_empty() {
-        let mut next = Vec::new();
-        for &a in &front {
-            for &(_, b) in edges.iter().filter(|e| e.0 == a && members.contains(&e.1)) {
-                if b == start {
-                    let mut path = vec![a];
-                    while path[0] != start {
-                        let before = from.iter().find(|f| f.1 == path[0]).map_or(start, |f| f.0);
-                        path.insert(0, before);
-                    }
-                    return path;
+    let members: HashSet<usize> = members.iter().copied().collect();
+    let mut from: HashMap<usize, usize> = HashMap::new();
+    let mut queue = VecDeque::from([start]);
+    while let Some(a) = queue.pop_front() {
+        let first = edges.partition_point(|e| e.0 < a);
+        for &(_, b) in edges[first..].iter().take_while(|e| e.0 == a).filter(|e| members.contains(&e.1)) {
+            if b == start {
+                let mut path = vec![a];
+                while let Some(&before) = from.get(&path[path.len() - 1]) {
+                    path.push(before);
                 }
-                if !from.iter().any(|f| f.1 == b) {
-                    from.push((a, b));
-                    next.push(b);
-                }
+                path.reverse();
+                return path;
             }
+            from.entry(b).or_insert_with(|| {
+                queue.push_back(b);
+                a
+            });
         }
-        front = next;
     }
     vec![start]
 }
@@ -160,7 +172,7 @@ fn report_order(typed: &Typed, edges: &[(usize, usize)], cyclic: &[bool], diags:
             Diag::new(&E0217, span, format!("{what} is read before it is made"))
                 .here("read here")
                 .label(made.using.span, "made here")
-                .help("move the step that makes it up, before the step that reads it"),
+                .help("move the step that makes it above the step that reads it"),
         );
     }
     found
@@ -170,9 +182,10 @@ fn report_order(typed: &Typed, edges: &[(usize, usize)], cyclic: &[bool], diags:
 fn live_steps(typed: &Typed, g: &StableDiGraph<usize, ()>, nodes: &[NodeIndex]) -> Option<Vec<bool>> {
     let emission = typed.emission.as_ref()?;
     let mut live = vec![false; typed.steps.len()];
+    let mut walk = Dfs::empty(Reversed(g));
     for id in std::iter::once(&emission.column).chain(&emission.extra) {
-        let mut dfs = Dfs::new(Reversed(g), nodes[typed.column(*id).step]);
-        while let Some(n) = dfs.next(Reversed(g)) {
+        walk.move_to(nodes[typed.column(*id).step]);
+        while let Some(n) = walk.next(Reversed(g)) {
             live[g[n]] = true;
         }
     }
@@ -222,7 +235,7 @@ fn build(dag: &mut Dag, i: usize) -> Option<()> {
             }
         }
         What::Resample { incomplete } => {
-            let parent = *step.reads_frames.first()?;
+            let parent = dag.makers[step.reads_frames.first()?.index()]?;
             for &c in &step.makes {
                 let (frame, field) = (dag.typed.column(c).frame, dag.typed.column(c).field?);
                 let x = dag.values[column_with(&dag.typed, parent, field)?.0]?;
@@ -266,8 +279,8 @@ fn build(dag: &mut Dag, i: usize) -> Option<()> {
     Some(())
 }
 
-fn column_with(typed: &Typed, frame: FrameId, field: Field) -> Option<ColId> {
-    typed.columns.iter().position(|c| c.frame == frame && c.field == Some(field)).map(ColId)
+fn column_with(typed: &Typed, maker: usize, field: Field) -> Option<ColId> {
+    typed.steps[maker].makes.iter().copied().find(|&c| typed.column(c).field == Some(field))
 }
 
 /// How a bar's field is aggregated into a larger bar, as venues do it.

@@ -66,9 +66,16 @@ fn read_value(spec: &Spec, node: &Node, step: &str, diags: &mut Diags) -> Option
         return Some(Value::Null);
     }
     let wrong = |diags: &mut Diags| {
-        let message =
-            format!("`{}` of `{step}` should be {}, not {}", spec.name, spec.kind.describe(), node.kind_name());
-        let mut diag = Diag::new(&E0209, node.span, message).here(format!("{} here", node.kind_name())).help(spec.doc);
+        let found = match node.as_scalar() {
+            Some(s) if matches!(s.typed, Typed::Float(_)) => s.text.as_str(),
+            _ => node.kind_name(),
+        };
+        let message = format!("`{}` of `{step}` should be {}, not {found}", spec.name, spec.kind.describe());
+        let here = format!("{} here", node.kind_name());
+        let mut diag = Diag::new(&E0209, node.span, message).here(here).help(meaning(spec));
+        if let (ParamKind::Symbols | ParamKind::Choices(_), Some(text)) = (spec.kind, node.as_str()) {
+            diag = diag.fix(node.span, format!("[{text}]"), "write it in brackets", Applicability::Guess);
+        }
         // A number in quotes is the usual slip.
         if let (ParamKind::Int { .. } | ParamKind::Number { .. }, Some(text)) = (spec.kind, node.as_str())
             && text.parse::<f64>().is_ok_and(f64::is_finite)
@@ -153,8 +160,13 @@ fn read_value(spec: &Spec, node: &Node, step: &str, diags: &mut Diags) -> Option
 
 fn out_of_range(spec: &Spec, step: &str, found: &str, span: Span, diags: &mut Diags) -> Option<Value> {
     let message = format!("`{}` of `{step}` is {}, not {found}", spec.name, spec.kind.describe());
-    diags.push(Diag::new(&E0210, span, message).here("out of range").help(spec.doc));
+    diags.push(Diag::new(&E0210, span, message).here("out of range").help(meaning(spec)));
     None
+}
+
+/// What a parameter is for.
+fn meaning(spec: &Spec) -> String {
+    format!("`{}`: {}", spec.name, spec.doc)
 }
 
 fn choice(spec: &Spec, words: &[&str], node: &Node, step: &str, diags: &mut Diags) -> Option<Value> {
@@ -167,7 +179,7 @@ fn choice(spec: &Spec, words: &[&str], node: &Node, step: &str, diags: &mut Diag
         return Some(Value::Text(scalar.text.clone()));
     }
     let message = format!("`{}` of `{step}` is one of {}, not `{}`", spec.name, words.join(", "), scalar.text);
-    let mut diag = Diag::new(&E0210, node.span, message).here("not one of them").help(spec.doc);
+    let mut diag = Diag::new(&E0210, node.span, message).here("not one of them").help(meaning(spec));
     if let Some(near) = nearest(&scalar.text, words.iter().copied()) {
         diag = diag.fix(node.span, near, format!("write `{near}`"), Applicability::Guess);
     }
@@ -207,7 +219,9 @@ fn symbols(spec: &Spec, items: &[Node], node: &Node, diags: &mut Diags) -> Optio
                 list.push(symbol);
             }
             Err(error) => {
-                diags.push(Diag::new(&E0209, item.span, format!("{error}")).here("not a symbol"));
+                let message = format!("`{}` is not a symbol: {error}", scalar.text);
+                let help = "write each symbol as the venue spells it, such as `BTCUSDT`";
+                diags.push(Diag::new(&E0209, item.span, message).here("not a symbol").help(help));
                 sound = false;
             }
         }
@@ -252,7 +266,8 @@ pub(crate) fn read_interval(text: &str, at: Span, diags: &mut Diags) -> Option<I
                 Ok(interval) => Some(interval),
                 Err(error) => {
                     let message = format!("`{text}` is not an interval: {error}");
-                    diags.push(Diag::new(&sigc_diag::E0113, at, message).here("not an interval"));
+                    let help = "write a whole number and a unit: `30s`, `15m`, `2h`, `1d`, `1w`, `1M`";
+                    diags.push(Diag::new(&sigc_diag::E0113, at, message).here("not an interval").help(help));
                     None
                 }
             }

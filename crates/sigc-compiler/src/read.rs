@@ -47,9 +47,15 @@ pub(crate) fn wrong_type(node: &Node, what: &str, wanted: &str, diags: &mut Diag
         return;
     }
     let found = node.kind_name();
-    diags.push(
-        Diag::new(&E0110, node.span, format!("{what} should be {wanted}, not {found}")).here(format!("{found} here")),
-    );
+    let diag = Diag::new(&E0110, node.span, format!("{what} should be {wanted}, not {found}"));
+    let diag = diag.here(format!("{found} here"));
+    diags.push(match wanted {
+        "a list" => diag.help("write the entries in brackets, or each on a line of its own with `- ` before it"),
+        "a map" => diag.help("write `key: value` lines under it, indented further"),
+        "text" if node.as_seq().is_some() => diag.help("write one name, without brackets"),
+        "a number" => diag.help("write a plain number, without quotes or a unit"),
+        _ => diag,
+    });
 }
 
 /// True if the node was not written or is `null`.
@@ -112,5 +118,8 @@ pub(crate) fn required<'a>(
 
 /// Names in back quotes with commas.
 pub(crate) fn list<S: AsRef<str>>(names: &[S]) -> String {
-    names.iter().map(|n| format!("`{}`", n.as_ref())).collect::<Vec<_>>().join(", ")
+    const SHOWN: usize = 40;
+    let shown: Vec<String> = names.iter().take(SHOWN).map(|n| format!("`{}`", n.as_ref())).collect();
+    let more = names.len().saturating_sub(SHOWN);
+    if more == 0 { shown.join(", ") } else { format!("{} and {more} more", shown.join(", ")) }
 }

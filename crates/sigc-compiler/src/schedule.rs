@@ -63,17 +63,15 @@ pub fn schedule(dag: &Dag, diags: &mut Diags) -> Scheduled {
     let nodes: Vec<Node> = dag.graph.nodes().copied().collect();
     let mut s = Scheduled { dag: dag.clone(), nodes, needs: Needs::default(), columns: Vec::new() };
     let structure = s.structure();
-    let columns = dag
-        .values
-        .iter()
-        .map(|v| {
-            v.map(|v| {
-                let lookback = structure.lookback(v, Until::FirstValue);
-                let settled = structure.lookback(v, Until::Settled);
-                ColumnNeed { lookback, settle: settled - lookback, tier: structure.tier(v) }
-            })
-        })
-        .collect();
+    let first = structure.lookbacks(Until::FirstValue);
+    let settled = structure.lookbacks(Until::Settled);
+    let need = |v: &ValueId| {
+        let ((lookback, tier), (settled, _)) = (first[v.index()], settled[v.index()]);
+        let lookback = lookback.unwrap_or_else(|| structure.lookback(*v, Until::FirstValue));
+        let settled = settled.unwrap_or_else(|| structure.lookback(*v, Until::Settled));
+        ColumnNeed { lookback, settle: settled - lookback, tier }
+    };
+    let columns = dag.values.iter().map(|v| v.as_ref().map(need)).collect();
     let needs = structure.needs(&s.roots(), Until::Settled);
     s.columns = columns;
     s.needs = needs;
@@ -99,7 +97,7 @@ fn check_lookback_days(s: &Scheduled, diags: &mut Diags) {
     if have < need {
         let bars = (have * DAY_MS / frame.interval.max_millis() as f64).floor();
         let message = format!(
-            "{have} days are {bars} bars of `{}` ({}), and the first prediction needs {}",
+            "`lookback_days: {have}` gives {bars} bars of `{}` ({}), and the first prediction needs {}",
             frame.name, frame.interval, worst.rows
         );
         diags.push(
@@ -110,7 +108,7 @@ fn check_lookback_days(s: &Scheduled, diags: &mut Diags) {
         );
     } else if have > FAR_TOO_LARGE * need && have > need + SPARE_DAYS {
         let message = format!(
-            "{have} days are far more than is needed: {} bars of `{}` ({}) do",
+            "`lookback_days: {have}` gives far more than is needed: {} bars of `{}` ({})",
             worst.rows, frame.name, frame.interval
         );
         diags.push(

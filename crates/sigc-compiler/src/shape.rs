@@ -25,7 +25,7 @@ pub struct Shape {
     pub steps: Vec<StepDecl>,
     /// True if an entry could not be read at all: what seems to be missing may stand there.
     pub blind: bool,
-    /// Where the pipeline list stands.
+    /// Where the key `pipeline` stands.
     pub pipeline: Span,
 }
 
@@ -43,7 +43,7 @@ pub struct Grid {
 /// `signal_generation`
 #[derive(Debug, Clone, Default)]
 pub struct Signal {
-    /// Where it stands.
+    /// Where its key stands.
     pub span: Span,
     /// `mode`
     pub mode: Option<Node>,
@@ -121,11 +121,12 @@ pub fn shape(tree: &Tree, diags: &mut Diags) -> Option<Shape> {
     let capabilities = top.get("using").and_then(|e| capabilities(&e.value, diags));
     let (grids, zips) = top.get("expand").map(|e| grids(&e.value, diags)).unwrap_or_default();
     let help = "say how it runs and where predictions go: `signal_generation: {mode: stream, on_prediction: [...]}`";
+    let key = |name: &str| top.get(name).map_or(start, |e| e.key.span);
     let signal = required(top, "signal_generation", start, "a pipeline file", help, diags)
-        .map(|n| signal(n, diags))
+        .map(|n| signal(key("signal_generation"), n, diags))
         .unwrap_or_default();
     let steps = required(top, "pipeline", start, "a pipeline file", "list the steps under `pipeline:`", diags);
-    let pipeline = steps.map(|n| n.span).unwrap_or(start);
+    let pipeline = key("pipeline");
     let (steps, blind) = steps.map_or((Vec::new(), true), |n| steps_of(n, diags));
     Some(Shape { name, capabilities, grids, zips, signal, steps, blind, pipeline })
 }
@@ -165,15 +166,15 @@ fn grids(node: &Node, diags: &mut Diags) -> (Vec<Grid>, Vec<Vec<Spanned<String>>
     (grids, zips)
 }
 
-fn signal(node: &Node, diags: &mut Diags) -> Signal {
-    let mut signal = Signal { span: node.span, has_on_prediction: node.is_hole(), ..Signal::default() };
+fn signal(at: Span, node: &Node, diags: &mut Diags) -> Signal {
+    let mut signal = Signal { span: at, has_on_prediction: node.is_hole(), ..Signal::default() };
     let Some(map) = read::map(node, "`signal_generation`", diags) else {
         signal.has_on_prediction = true;
         return signal;
     };
     let map = known_keys(map, &["mode", "warmup", "scheduling", "on_prediction"], "`signal_generation`", diags);
     let help = "write `mode: stream`, the only mode there is";
-    signal.mode = required(&map, "mode", node.span, "`signal_generation`", help, diags).cloned();
+    signal.mode = required(&map, "mode", at, "`signal_generation`", help, diags).cloned();
     signal.warmup = map.get("warmup").map(|e| e.value.clone());
     signal.scheduling = map.get("scheduling").map(|e| e.value.clone());
     let Some(on_prediction) = map.get("on_prediction") else { return signal };
@@ -188,16 +189,29 @@ fn signal(node: &Node, diags: &mut Diags) -> Signal {
     signal.empty_on_prediction = list.is_empty().then_some(on_prediction.key.span);
     for item in list {
         let Some(map) = read::map(item, "a sink", diags) else { continue };
-        let written = map;
+        let map = &prediction_named(map, diags);
         let map = known_keys(map, &["using", "params", "columns"], "a sink", diags);
-        let using = required(&map, "using", item.span, "a sink", "name the sink: `using: sinks.csv_append`", diags)
+        let at = map.keys().next().map_or(item.span, |k| k.span);
+        let using = required(&map, "using", at, "a sink", "name the sink: `using: sinks.csv_append`", diags)
             .and_then(|n| read::text(n, "`using`", diags));
         let params = map.get("params").map(|e| params(&e.value, diags)).unwrap_or_default();
-        // `column: prediction` is a superfluous setting rather than a list of further columns.
-        let columns = written.get("columns").map(|e| e.value.clone());
+        let columns = map.get("columns").map(|e| e.value.clone());
         signal.sinks.push(SinkDecl { using, params, columns, span: item.span });
     }
     signal
+}
+
+/// Reports a sink that names the prediction's column again, and gives the map without it.
+fn prediction_named(map: &Map, diags: &mut Diags) -> Map {
+    let names = ["column", "output_col", "prediction"];
+    let mut rest = map.clone();
+    rest.entries.retain(|e| !names.contains(&e.key.value.as_str()));
+    for key in map.keys().filter(|k| names.contains(&k.value.as_str())) {
+        let help = "leave it out: the prediction is the model's `output_col`; `columns: [...]` adds further ones";
+        let message = format!("a sink has no key `{}`", key.value);
+        diags.push(Diag::new(&E0108, key.span, message).here("not known here").help(help));
+    }
+    rest
 }
 
 /// The steps, and whether something of the list could not be read at all.
@@ -297,10 +311,10 @@ fn step(index: usize, span: Span, entry: &Entry, diags: &mut Diags) -> Option<Op
         return None;
     }
     let body = read::map(&entry.value, &what, diags)?;
-    Some(Some(step_body(decl, body, entry.value.span, diags)))
+    Some(Some(step_body(decl, body, diags)))
 }
 
-fn step_body(mut decl: StepDecl, map: &Map, span: Span, diags: &mut Diags) -> StepDecl {
+fn step_body(mut decl: StepDecl, map: &Map, diags: &mut Diags) -> StepDecl {
     let what = format!("a `{}` step", decl.kind.value.key());
     for entry in map.entries.iter().filter(|e| e.key.value == "on") {
         diags.push(
@@ -310,7 +324,7 @@ fn step_body(mut decl: StepDecl, map: &Map, span: Span, diags: &mut Diags) -> St
         );
     }
     let map = known_keys(map, &["using", "inputs", "outputs", "params", "on"], &what, diags);
-    decl.using = required(&map, "using", span, &what, &using_help(decl.kind.value), diags)
+    decl.using = required(&map, "using", decl.kind.span, &what, &using_help(decl.kind.value), diags)
         .and_then(|n| read::text(n, "`using`", diags));
     let part = |key: &str| map.get(key).map(|e| e.value.clone()).filter(|n| !is_nothing(n));
     decl.inputs = part("inputs");

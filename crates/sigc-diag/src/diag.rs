@@ -2,6 +2,7 @@
 
 use crate::{Code, Span};
 use serde::Serialize;
+use std::collections::{HashMap, HashSet};
 
 /// How much a diagnostic matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -132,9 +133,16 @@ impl Diag {
     }
 }
 
+/// Findings of one code, at most: a file that goes wrong everywhere is not helped by ten thousand of them.
+pub const MAX_PER_CODE: usize = 200;
+
 /// What the stages have found so far.
 #[derive(Debug, Clone, Default)]
-pub struct Diags(Vec<Diag>);
+pub struct Diags {
+    found: Vec<Diag>,
+    seen: HashSet<(&'static str, Span, String)>,
+    counts: HashMap<&'static str, usize>,
+}
 
 impl Diags {
     /// None yet.
@@ -142,41 +150,45 @@ impl Diags {
         Diags::default()
     }
 
-    /// Adds a finding; one that repeats code, place and message of an earlier one is dropped.
+    /// Adds a finding; one that repeats code, place and message of an earlier one is dropped, and so is one past
+    /// [`MAX_PER_CODE`].
     pub fn push(&mut self, diag: Diag) {
-        let repeats =
-            self.0.iter().any(|d| d.code == diag.code && d.span() == diag.span() && d.message == diag.message);
-        if !repeats {
-            self.0.push(diag);
+        if !self.seen.insert((diag.code.id, diag.span(), diag.message.clone())) {
+            return;
+        }
+        let count = self.counts.entry(diag.code.id).or_default();
+        *count += 1;
+        if *count <= MAX_PER_CODE {
+            self.found.push(diag);
         }
     }
 
     /// True if anything found stops the pipeline from running.
     pub fn has_errors(&self) -> bool {
-        self.0.iter().any(|d| d.severity() == Severity::Error)
+        self.found.iter().any(|d| d.severity() == Severity::Error)
     }
 
     /// How many there are of one severity.
     pub fn count(&self, severity: Severity) -> usize {
-        self.0.iter().filter(|d| d.severity() == severity).count()
+        self.found.iter().filter(|d| d.severity() == severity).count()
     }
 
     /// In the order of the text, then by severity and code: the order every emitter prints.
     pub fn sorted(mut self) -> Vec<Diag> {
-        self.0.sort_by(|a, b| {
+        self.found.sort_by(|a, b| {
             (a.span(), a.severity(), a.code.id, &a.message).cmp(&(b.span(), b.severity(), b.code.id, &b.message))
         });
-        self.0
+        self.found
     }
 
     /// As they were found.
     pub fn iter(&self) -> impl Iterator<Item = &Diag> {
-        self.0.iter()
+        self.found.iter()
     }
 
     /// True if nothing was found.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.found.is_empty()
     }
 }
 

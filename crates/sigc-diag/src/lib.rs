@@ -13,7 +13,7 @@ mod span;
 
 pub use codes::*;
 pub use codes::{Code, all_codes, code};
-pub use diag::{Applicability, Diag, Diags, Fix, Label, Severity};
+pub use diag::{Applicability, Diag, Diags, Fix, Label, MAX_PER_CODE, Severity};
 pub use nearest::nearest;
 pub use source::{LineCol, SourceFile};
 pub use span::{Span, Spanned};

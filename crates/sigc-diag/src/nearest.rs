@@ -4,10 +4,12 @@
 ///
 /// Transpositions count as one edit; the limit is a third of the longer word, at least 1 (2 from five letters on).
 /// Ties go to the first candidate, so the answer does not depend on a hash order.
+///
+/// Only the first few thousand candidates are looked at: a suggestion is not worth seconds.
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let lower = word.to_lowercase();
     let mut best: Option<(usize, &str)> = None;
-    for candidate in candidates {
+    for candidate in candidates.into_iter().take(MAX_CANDIDATES) {
         let longest = word.chars().count().max(candidate.chars().count());
         let limit = (longest / 3).max(if longest >= 5 { 2 } else { 1 });
         let d = distance(&lower, &candidate.to_lowercase());
@@ -17,6 +19,8 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
     }
     best.map(|(_, c)| c)
 }
+
+const MAX_CANDIDATES: usize = 2_000;
 
 /// Optimal string alignment distance in characters.
 fn distance(a: &str, b: &str) -> usize {

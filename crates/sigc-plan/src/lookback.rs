@@ -217,6 +217,28 @@ impl Structure<'_> {
             .unwrap_or(0)
     }
 
+    /// [`Structure::lookback`] and [`Structure::tier`] of every value by one walk forwards, so that a plan of thousands
+    /// of columns takes no longer than it must. `None` where the phase matters (something is joined) and
+    /// [`Structure::lookback`] has to be asked.
+    pub fn lookbacks(&self, until: Until) -> Vec<(Option<i64>, Tier)> {
+        let mut plain: Vec<Option<i64>> = Vec::with_capacity(self.nodes.len());
+        let mut tiers: Vec<Tier> = Vec::with_capacity(self.nodes.len());
+        for node in self.nodes {
+            let (back, settle) = self.back_and_settle(node);
+            let own = i64::from(back) + if until == Until::Settled { i64::from(settle) } else { 0 };
+            let operands = self.operands(node);
+            let most = operands.iter().try_fold(0, |most, x| Some(most.max(plain[x.index()]?)));
+            plain.push(match node.op {
+                Op::AsOf { .. } => None,
+                Op::Aggregate { .. } => most.filter(|&rows| rows == 0),
+                _ => most.map(|rows| rows + own),
+            });
+            let own_tier = reach(&node.op, self.tolerance).tier;
+            tiers.push(operands.iter().map(|x| tiers[x.index()]).fold(own_tier, Tier::max));
+        }
+        plain.into_iter().zip(tiers).collect()
+    }
+
     /// The least sure tier on any path to a value.
     pub fn tier(&self, v: ValueId) -> Tier {
         let mut needed = vec![false; self.nodes.len()];

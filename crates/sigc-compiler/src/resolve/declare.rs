@@ -228,7 +228,7 @@ impl Resolver<'_> {
                 Diag::new(&E0301, at, format!("{target} is not made of whole rows of `{name}` ({child})"))
                     .here(format!("not a multiple of {child}"))
                     .label(parent.span, format!("rows of {child}"))
-                    .help(multiples_help(child)),
+                    .help(multiples_help(target, child)),
             );
             return;
         }
@@ -364,7 +364,7 @@ impl Resolver<'_> {
     /// The frame a step reads, as far as the first reference tells; silent, since the second walk reports.
     fn input_frame(&self, decl: &StepDecl) -> Option<FrameId> {
         let map = decl.inputs.as_ref()?.as_map()?;
-        let named = |name: &str| self.typed.frames.iter().position(|f| f.name == name).map(FrameId::new);
+        let named = |name: &str| self.frame_ids.get(name).copied();
         if let Some(frame) = map.get("frame").and_then(|e| e.value.as_str()) {
             return named(frame);
         }
@@ -427,10 +427,9 @@ impl Resolver<'_> {
                 }
             }
             if feature.is_some() && made.len() != items.len() {
-                let message = match made.as_slice() {
-                    [_] => format!("{what} makes one column, and {} are named", items.len()),
-                    _ => format!("{what} makes {} columns, and {} are named", made.len(), items.len()),
-                };
+                let (makes, named) = (amount(made.len()), items.len());
+                let are = if named == 1 { "is" } else { "are" };
+                let message = format!("{what} makes {makes}, and {named} {are} named");
                 let help = match made.as_slice() {
                     [_] => "name one column; a grid makes one step per value".to_string(),
                     _ => format!("say which is which: `columns: {{{}: my_name}}`; outputs: {}", made[0], list(&made)),
@@ -462,7 +461,16 @@ impl Resolver<'_> {
     }
 }
 
-fn multiples_help(child: Interval) -> String {
+/// `one column`, `3 columns`
+fn amount(columns: usize) -> String {
+    if columns == 1 { "one column".into() } else { format!("{columns} columns") }
+}
+
+/// What a frame of rows of `child` can be resampled to, if not to `target`.
+fn multiples_help(target: Interval, child: Interval) -> String {
+    if target.max_millis() < child.max_millis() {
+        return format!("rows cannot be made finer: take a source of {target} bars");
+    }
     let some: Vec<String> = ["5m", "15m", "30m", "1h", "2h", "4h", "12h", "1d", "1w", "1M"]
         .into_iter()
         .filter(|t| Interval::parse(t).is_ok_and(|i| i.is_multiple_of(child)))

@@ -6,6 +6,7 @@ use crate::shape::StepDecl;
 use crate::typed::{ColId, What};
 use sigc_catalog::{Feature, Shape, Step};
 use sigc_diag::{Diag, Diags, E0109, E0210, E0221, E0222, E0225, E0304, Span, Spanned};
+use sigc_market::Field;
 use sigc_plan::{FrameId, Type};
 use sigc_syntax::Map;
 
@@ -81,7 +82,7 @@ impl Resolver<'_> {
                 ["column"] => format!("`{name}` reads one column, and `inputs` names none"),
                 _ => format!("`{name}` also reads {}", list(&missing)),
             };
-            diags.push(Diag::new(&E0221, span, message).here("not given").help(feature_inputs_help(def)));
+            diags.push(Diag::new(&E0221, span, message).here(format!("no {} here", list(&missing))).help(feature_inputs_help(def)));
         }
         self.check_one_frame(&reads, name, diags, &mut sound);
         let step = &mut self.typed.steps[i];
@@ -197,8 +198,15 @@ fn feature_inputs_help(def: &Feature) -> String {
     match def.roles {
         [role] if role.name == "column" => "write `inputs: {column: ohlcv.close}`".into(),
         roles => {
-            let names: Vec<String> = roles.iter().map(|r| format!("{0}: ohlcv.{0}", r.name)).collect();
-            format!("write `inputs: {{frame: ohlcv}}` or name each: `inputs: {{{}}}`", names.join(", "))
+            let field = |name: &str| Field::from_name(name).is_some();
+            let column = |name| if field(name) { name } else { "close" };
+            let names: Vec<String> = roles.iter().map(|r| format!("{}: ohlcv.{}", r.name, column(r.name))).collect();
+            let each = format!("`inputs: {{{}}}`", names.join(", "));
+            if roles.iter().all(|r| field(r.name)) {
+                format!("write `inputs: {{frame: ohlcv}}` or name each: {each}")
+            } else {
+                format!("name each, such as {each}")
+            }
         }
     }
 }

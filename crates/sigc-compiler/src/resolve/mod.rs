@@ -17,6 +17,7 @@ use sigc_catalog::{Catalog, Host, Kind, Step};
 use sigc_diag::{Applicability, Diag, Diags, E0111, E0201, E0202, E0203, E0206, E0219, E0220, Span, Spanned, nearest};
 use sigc_plan::FrameId;
 use sigc_syntax::reference;
+use std::collections::HashMap;
 
 /// Resolves all names of a pipeline.
 pub fn resolve(expanded: &Expanded, catalog: &Catalog, host: &dyn Host, diags: &mut Diags) -> Typed {
@@ -35,6 +36,8 @@ pub fn resolve(expanded: &Expanded, catalog: &Catalog, host: &dyn Host, diags: &
             sinks: Vec::new(),
             emission: None,
         },
+        frame_ids: HashMap::new(),
+        column_ids: HashMap::new(),
         broken_frames: Vec::new(),
         open_frames: Vec::new(),
         unmade: Vec::new(),
@@ -72,6 +75,8 @@ struct Resolver<'a> {
     host: &'a dyn Host,
     capabilities: Option<&'a [Spanned<String>]>,
     typed: Typed,
+    frame_ids: HashMap<String, FrameId>,
+    column_ids: HashMap<FrameId, HashMap<String, ColId>>,
     /// Names of frames whose declaration was of no use: references to them stay silent.
     broken_frames: Vec<String>,
     /// Frames with a column list that could not be read whole: unknown columns of them stay silent.
@@ -122,6 +127,10 @@ impl Resolver<'_> {
             let diag = Diag::new(&E0219, using.span, message).here("of another kind");
             diags.push(match step.kind() {
                 Kind::Sink => diag.help("sinks stand under `signal_generation.on_prediction`"),
+                other if kind == Kind::Sink => diag.help(format!(
+                    "it stands under `pipeline`, as `- {}:`; a sink's name begins with `sinks.`",
+                    other.key()
+                )),
                 other => diag.help(format!("write it as `- {}:`", other.key())),
             });
             return None;
@@ -168,7 +177,7 @@ impl Resolver<'_> {
 
     /// The frame of a name, or a report; silent for a frame whose declaration was reported.
     fn frame_named(&self, name: &str, span: Span, diags: &mut Diags) -> Option<FrameId> {
-        let found = self.typed.frames.iter().position(|f| f.name == name);
+        let found = self.frame_ids.get(name).copied();
         if found.is_none() && !self.blind && !self.broken_frames.iter().any(|b| b == name) {
             let known: Vec<&str> = self.typed.frames.iter().map(|f| f.name.as_str()).collect();
             let diag = Diag::new(&E0202, span, format!("there is no frame `{name}`")).here("no step makes it");
@@ -183,12 +192,12 @@ impl Resolver<'_> {
                 None => diag.help(format!("frames of this pipeline: {}", list(&known))),
             });
         }
-        found.map(FrameId::new)
+        found
     }
 
     /// The column `name` of a frame.
     fn column_in(&self, frame: FrameId, name: &str) -> Option<ColId> {
-        self.typed.columns.iter().position(|c| c.frame == frame && c.name == name).map(ColId)
+        self.column_ids.get(&frame)?.get(name).copied()
     }
 
     /// The column of a frame, or a report with the nearest.
@@ -259,8 +268,10 @@ impl Resolver<'_> {
 
     /// Adds a frame.
     fn add_frame(&mut self, frame: TFrame) -> FrameId {
+        let id = FrameId::new(self.typed.frames.len());
+        self.frame_ids.insert(frame.name.clone(), id);
         self.typed.frames.push(frame);
-        FrameId::new(self.typed.frames.len() - 1)
+        id
     }
 
     /// Adds a column; a name that is taken is reported.
@@ -288,7 +299,9 @@ impl Resolver<'_> {
             }
             return None;
         }
+        let id = ColId(self.typed.columns.len());
+        self.column_ids.entry(column.frame).or_default().insert(column.name.clone(), id);
         self.typed.columns.push(column);
-        Some(ColId(self.typed.columns.len() - 1))
+        Some(id)
     }
 }

@@ -32,7 +32,7 @@ impl Resolver<'_> {
         if made.len() > 1 {
             let at = decl.outputs.as_ref().map_or(using, |n| n.span);
             let message = format!("`{name}` makes one column, and {} are named", made.len());
-            diags.push(Diag::new(&E0222, at, message).here("does not fit").help("name one column"));
+            diags.push(Diag::new(&E0222, at, message).here("does not fit").help("name one column, the prediction"));
         }
         self.check_output_col(decl, &made, diags);
 
@@ -61,9 +61,11 @@ impl Resolver<'_> {
                 reads
             }
             (None, Some(names), Some(frame)) => {
-                let at = param_span("weights");
                 let mut reads = Vec::new();
                 for n in &names {
+                    // The names are keys of a map parameter.
+                    let mut keys = decl.params.iter().filter_map(|p| p.value.as_map()).flat_map(|m| m.keys());
+                    let at = keys.find(|k| k.value == *n).map_or(using, |k| k.span);
                     let Some(id) = self.column_of(frame.value, n, at, diags) else { return };
                     reads.push(Spanned::new(id, at));
                 }
@@ -85,6 +87,9 @@ impl Resolver<'_> {
         if let Some(&declared) = made.first()
             && self.typed.column(declared).frame != of
         {
+            // Its columns say which frame it stands in; the first reference had only hinted at one.
+            let name = self.typed.column(declared).name.clone();
+            self.column_ids.entry(of).or_default().insert(name, declared);
             self.typed.columns[declared.0].frame = of;
         }
         for r in &reads {
@@ -157,7 +162,7 @@ impl Resolver<'_> {
                 diags.push(
                     Diag::new(&W0401, param_span(param), format!("there is no checkpoint at `{path}`"))
                         .here("not there")
-                        .help("`check` and `plan` go on without it, and cannot compare its features; `run` needs it"),
+                        .help("`check` and `plan` go on without it and cannot compare its features; `backfill` and `run` need it"),
                 );
                 None
             }
@@ -221,7 +226,8 @@ impl Resolver<'_> {
             }
         }
         if items.is_empty() {
-            diags.push(Diag::new(&E0222, node.span, "`inputs.columns` is empty").here("no columns"));
+            let help = "list the columns that the model reads, or give `inputs.frame` for all features of a frame";
+            diags.push(Diag::new(&E0222, node.span, "`inputs.columns` is empty").here("no columns").help(help));
             return None;
         }
         sound.then_some(reads)

@@ -49,7 +49,7 @@ pub(super) fn resolve(cx: &mut Resolver<'_>, expanded: &Expanded, diags: &mut Di
     if !signal.has_on_prediction && (!signal.span.is_empty() || signal.mode.is_some()) {
         let (at, here) = match signal.empty_on_prediction {
             Some(key) => (key, "no sinks under it"),
-            None => (signal.span.part(0, 1), "no `on_prediction` in this map"),
+            None => (signal.span, "no `on_prediction` under it"),
         };
         diags.push(
             Diag::new(&E0404, at, "`signal_generation` has no sink: nothing would come out")
@@ -88,7 +88,7 @@ fn warmup(node: &Node, diags: &mut Diags) -> Warmup {
         if TOLERANCE_RANGE.contains(&tolerance) {
             warmup.tolerance = tolerance;
         } else {
-            let message = format!("`tolerance` is from 1e-15 to 1e-2, not {tolerance}");
+            let message = format!("`tolerance` is from 1e-15 to 1e-2, not {tolerance:e}");
             diags.push(
                 Diag::new(&E0306, e.value.span, message)
                     .here("out of range")
@@ -101,11 +101,14 @@ fn warmup(node: &Node, diags: &mut Diags) -> Warmup {
             Some("emit") => warmup.catch_up = CatchUp::Emit,
             Some("mark") => warmup.catch_up = CatchUp::Mark,
             Some("skip") => warmup.catch_up = CatchUp::Skip,
-            _ => diags.push(
-                Diag::new(&E0210, e.value.span, "`catch_up` is one of emit, mark, skip")
-                    .here("not one of them")
-                    .help("what happens to bars that closed while the process was down"),
-            ),
+            other => {
+                let found = other.map(|word| format!(", not `{word}`")).unwrap_or_default();
+                diags.push(
+                    Diag::new(&E0210, e.value.span, format!("`catch_up` is one of emit, mark, skip{found}"))
+                        .here("not one of them")
+                        .help("what happens to bars that closed while the process was down"),
+                );
+            }
         }
     }
     warmup
@@ -163,8 +166,8 @@ fn emission(cx: &mut Resolver<'_>, expanded: &Expanded, diags: &mut Diags) {
     match models.as_slice() {
         [] if expanded.blind || expanded.lost.iter().any(|s| s.kind.value == Kind::Model) => {}
         [] => diags.push(
-            Diag::new(&E0401, expanded.pipeline.part(0, 1), "the pipeline has no model step: there is nothing to emit")
-                .here("no `- model:` in this list")
+            Diag::new(&E0401, expanded.pipeline, "the pipeline has no model step: there is nothing to emit")
+                .here("no `- model:` in its list")
                 .help("add one; `models.linear` needs no checkpoint"),
         ),
         [(i, span)] => {

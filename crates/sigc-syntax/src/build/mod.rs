@@ -296,7 +296,7 @@ impl Build<'_, '_> {
     }
 
     fn refuse(&mut self, at: Span, kind: &str) {
-        self.report.push(Diag::new(&E0115, at, format!("this tag does not fit {kind}")).help(
+        self.report.push(Diag::new(&E0115, at, format!("this tag is not known, or does not fit {kind}")).help(
             "leave the tag out; only `!!str`, `!!int`, `!!float`, `!!bool`, `!!null`, `!!seq` and `!!map` are known",
         ));
     }

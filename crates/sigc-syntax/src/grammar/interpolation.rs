@@ -57,10 +57,12 @@ pub fn interpolation(text: &str, at: Span) -> Result<Option<Interpolation>, Diag
             let alone = text.starts_with("${") && text.ends_with('}') && text.matches("${").count() == 1;
             let help = if alone {
                 "write `${expand.NAME}`, `${env.NAME}` or `${file.PATH}`"
+            } else if !text.contains('}') {
+                "close it with `}`"
             } else {
                 "`${...}` must be the whole value, without other text around it"
             };
-            let message = format!("`{}` cannot be read as an interpolation", shorten(text));
+            let message = format!("`{}` cannot be read", shorten(text));
             Err(refusal(&E0111, message, &errors, place).help(help))
         }
     }

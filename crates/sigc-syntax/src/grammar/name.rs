@@ -32,8 +32,13 @@ fn check(text: &str, at: Span, what: &str, result: Result<&str, Vec<Rich<char>>>
     let Err(errors) = result else { return Ok(()) };
     let dots = if what == "column name" { ", and dots between them" } else { "" };
     let message = format!("`{}` is not a {what}", shorten(text));
-    Err(refusal(&E0117, message, &errors, Place::new(text, at))
-        .help(format!("use letters, digits and `_`{dots}; a digit cannot come first")))
+    let diag = refusal(&E0117, message, &errors, Place::new(text, at));
+    let diag = match errors.first().and_then(|e| e.found()) {
+        Some(c) if c.is_ascii_digit() => diag.here("a digit cannot come first"),
+        Some(c) => diag.here(format!("`{c}` cannot stand here")),
+        None => diag,
+    };
+    Err(diag.help(format!("use letters, digits and `_`{dots}; a digit cannot come first")))
 }
 
 #[cfg(test)]
