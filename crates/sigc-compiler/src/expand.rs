@@ -121,7 +121,9 @@ fn check_zips(shape: &Shape, diags: &mut Diags) -> Vec<Vec<usize>> {
                     b.values.len()
                 );
                 let help = "give both the same number of values, or leave the group out for all combinations";
-                diags.push(Diag::new(&E0214, b.span, message).here("this list").label(a.span, "and this one").help(help));
+                diags.push(
+                    Diag::new(&E0214, b.span, message).here("this list").label(a.span, "and this one").help(help),
+                );
             }
         }
         groups.push(indices);

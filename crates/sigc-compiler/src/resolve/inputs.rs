@@ -82,7 +82,11 @@ impl Resolver<'_> {
                 ["column"] => format!("`{name}` reads one column, and `inputs` names none"),
                 _ => format!("`{name}` also reads {}", list(&missing)),
             };
-            diags.push(Diag::new(&E0221, span, message).here(format!("no {} here", list(&missing))).help(feature_inputs_help(def)));
+            diags.push(
+                Diag::new(&E0221, span, message)
+                    .here(format!("no {} here", list(&missing)))
+                    .help(feature_inputs_help(def)),
+            );
         }
         self.check_one_frame(&reads, name, diags, &mut sound);
         let step = &mut self.typed.steps[i];

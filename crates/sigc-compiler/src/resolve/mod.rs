@@ -138,9 +138,12 @@ impl Resolver<'_> {
         let capability = step.info().capability;
         let known = self.catalog.capabilities();
         // A misspelt capability was reported as unknown.
-        let means = |c: &str| if known.contains(&c) { Some(c) } else { nearest(c, known.iter().copied()) } == Some(capability);
+        let meant = |c: &str| match known.contains(&c) {
+            true => c == capability,
+            false => nearest(c, known.iter().copied()) == Some(capability),
+        };
         if let Some(listed) = self.capabilities
-            && !listed.iter().any(|c| means(&c.value))
+            && !listed.iter().any(|c| meant(&c.value))
         {
             let message = format!("`{}` belongs to the capability `{capability}`, which is not listed", using.value);
             let mut diag = Diag::new(&E0206, using.span, message)

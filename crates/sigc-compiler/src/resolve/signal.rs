@@ -51,11 +51,9 @@ pub(super) fn resolve(cx: &mut Resolver<'_>, expanded: &Expanded, diags: &mut Di
             Some(key) => (key, "no sinks under it"),
             None => (signal.span, "no `on_prediction` under it"),
         };
-        diags.push(
-            Diag::new(&E0404, at, "`signal_generation` has no sink: nothing would come out")
-                .here(here)
-                .help("add `on_prediction: [{using: sinks.csv_append, params: {path: out.csv, dedup_key: [ts, symbol]}}]`"),
-        );
+        diags.push(Diag::new(&E0404, at, "`signal_generation` has no sink: nothing would come out").here(here).help(
+            "add `on_prediction: [{using: sinks.csv_append, params: {path: out.csv, dedup_key: [ts, symbol]}}]`",
+        ));
     }
     check_targets(cx, diags);
     check_scheduling(cx, diags);

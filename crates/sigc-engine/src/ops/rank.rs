@@ -3,8 +3,8 @@
 //! With `below` cells less than the newest and `equal` ones (itself included) the average rank is
 //! `below + (equal + 1) / 2`, that is half of `below + (below + equal) + 1`: whole numbers, so exact in any order.
 
-use super::abreast;
 use super::runs::Runs;
+use super::sum_lanes;
 use sigc_market::NULL;
 
 /// Rows of state.
@@ -40,10 +40,15 @@ pub(crate) fn kernel<const W: usize>(x: &[[f64; W]], n: usize, state: &mut [[f64
 /// `below + (below + equal)` per lane.
 #[inline(always)]
 fn count<const W: usize>(window: &[[f64; W]], newest: &[f64; W]) -> [f64; W] {
-    if W == 1 { [count_one(window.as_flattened(), newest[0]); W] } else { abreast!(W, 0.0, count_some(window, newest)) }
+    if W == 1 {
+        return [count_one(window.as_flattened(), newest[0]); W];
+    }
+    sum_lanes(window, |_, x, l| {
+        (if x < newest[l] { 1.0 } else { 0.0 }) + (if x <= newest[l] { 1.0 } else { 0.0 })
+    })
 }
 
-/// In integers of a cell's width, so that the masks add up directly: the loop becomes one over vectors of rows.
+/// In integers of a cell's width, so that the masks add up directly and in any order.
 #[inline(always)]
 fn count_one(window: &[f64], newest: f64) -> f64 {
     let (mut below, mut not_above) = (0i64, 0i64);
@@ -52,17 +57,4 @@ fn count_one(window: &[f64], newest: f64) -> f64 {
         not_above += i64::from(x <= newest);
     }
     (below + not_above) as f64
-}
-
-/// In floats, whose sums the compiler may not reorder: so the loop stays one over rows, with vectors of lanes.
-#[inline(always)]
-fn count_some<const W: usize, const L: usize>(window: &[[f64; W]], newest: &[f64; W], at: usize) -> [f64; L] {
-    let newest: [f64; L] = std::array::from_fn(|l| newest[at + l]);
-    let (mut below, mut not_above) = ([0.0; L], [0.0; L]);
-    for row in window {
-        let cell: &[f64; L] = row[at..].first_chunk().expect("the lanes are among those of the row");
-        below = std::array::from_fn(|l| below[l] + if cell[l] < newest[l] { 1.0 } else { 0.0 });
-        not_above = std::array::from_fn(|l| not_above[l] + if cell[l] <= newest[l] { 1.0 } else { 0.0 });
-    }
-    std::array::from_fn(|l| below[l] + not_above[l])
 }

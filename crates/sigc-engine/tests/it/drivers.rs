@@ -1,8 +1,8 @@
 //! The drivers against the reference, over random plans and histories.
 
 use crate::world::*;
-use sigc_engine::PanelOptions;
 use sigc_engine::reference::Ask;
+use sigc_engine::{Engine, PanelOptions};
 
 const SHAPE: Shape = Shape { nodes: 18, finite: false, strict: false, models: true };
 
@@ -55,5 +55,24 @@ fn panel_is_the_reference_bit_for_bit() {
             let want = run_reference(&plan, &outputs, *symbol, history, ask);
             assert_same(got, &want, &format!("panel, seed {seed}, symbol {symbol}"), &plan);
         }
+    }
+}
+
+/// Where the CPU has nothing beyond the baseline both are the same code, and this holds trivially.
+#[test]
+fn the_baseline_gives_the_bits_of_this_cpu() {
+    for seed in 0..100 {
+        let mut dice = Dice::new(2_000 + seed);
+        let plan = random_plan(&mut dice, SHAPE);
+        let outputs = all_columns(&plan);
+        let histories: Vec<(usize, History)> =
+            (0..9).map(|s| (s, random_history(&mut dice, &plan, 250, if s % 2 == 0 { ROUGH } else { CALM }))).collect();
+        let [wide, narrow] = [Engine::new, Engine::baseline].map(|new| new(&plan, &outputs).expect("the test's plan"));
+        let [got, want] = [&wide, &narrow].map(|engine| run_panels_on(engine, &histories, PanelOptions::default()));
+        for (s, (got, want)) in got.iter().zip(&want).enumerate() {
+            assert_same(got, want, &format!("panel, seed {seed}, symbol {s}"), &plan);
+        }
+        let [got, want] = [&wide, &narrow].map(|engine| run_live_on(engine, 0, &histories[0].1));
+        assert_same(&got, &want, &format!("live, seed {seed}"), &plan);
     }
 }

@@ -381,8 +381,13 @@ pub fn feed(
 
 /// A whole history, live, instant by instant.
 pub fn run_live(plan: &Plan, outputs: &[ColumnId], symbol: usize, history: &History) -> Table {
-    let engine = Engine::new(plan, outputs).expect("the test's plan");
-    let mut live = Live::new(&engine, symbol);
+    run_live_on(&Engine::new(plan, outputs).expect("the test's plan"), symbol, history)
+}
+
+/// The same on an engine of the caller's.
+pub fn run_live_on(engine: &Engine, symbol: usize, history: &History) -> Table {
+    let plan = engine.plan();
+    let mut live = Live::new(engine, symbol);
     let mut rows = Rows { plan, table: Table::new() };
     feed(&mut live, plan, &instants(plan, history), || 1, &mut rows);
     rows.table
@@ -395,12 +400,17 @@ pub fn run_panels(
     histories: &[(usize, History)],
     options: PanelOptions,
 ) -> Vec<Table> {
-    let engine = Engine::new(plan, outputs).expect("the test's plan");
+    run_panels_on(&Engine::new(plan, outputs).expect("the test's plan"), histories, options)
+}
+
+/// The same on an engine of the caller's.
+pub fn run_panels_on(engine: &Engine, histories: &[(usize, History)], options: PanelOptions) -> Vec<Table> {
+    let (plan, outputs) = (engine.plan(), engine.outputs());
     let bars: Vec<_> = histories.iter().map(|(_, h)| slices(h)).collect();
     let inputs: Vec<PanelInput> =
         histories.iter().zip(&bars).map(|((symbol, _), bars)| PanelInput { symbol_index: *symbol, bars }).collect();
-    let mut columns = Columns::new(&engine);
-    run_panel(&engine, &inputs, &|| models(plan), options, &mut columns, &mut |_, _| {}).expect("the test's bars");
+    let mut columns = Columns::new(engine);
+    run_panel(engine, &inputs, &|| models(plan), options, &mut columns, &mut |_, _| {}).expect("the test's bars");
     histories.iter().map(|(symbol, _)| panel_table(plan, outputs, *symbol, &columns)).collect()
 }
 

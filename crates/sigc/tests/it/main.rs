@@ -5,6 +5,7 @@ mod checkpoints;
 mod commands;
 mod generated;
 mod pages;
+mod plans;
 mod real_bars;
 mod support;
 mod ui;
