@@ -43,9 +43,7 @@ fn count<const W: usize>(window: &[[f64; W]], newest: &[f64; W]) -> [f64; W] {
     if W == 1 {
         return [count_one(window.as_flattened(), newest[0]); W];
     }
-    sum_lanes(window, |_, x, l| {
-        (if x < newest[l] { 1.0 } else { 0.0 }) + (if x <= newest[l] { 1.0 } else { 0.0 })
-    })
+    sum_lanes(window, |_, x, l| (if x < newest[l] { 1.0 } else { 0.0 }) + (if x <= newest[l] { 1.0 } else { 0.0 }))
 }
 
 /// In integers of a cell's width, so that the masks add up directly and in any order.

@@ -19,6 +19,11 @@ pub fn run(args: &Backfill, term: &mut Terminal) -> Outcome {
     let loaded = load_sound(&args.file, term)?;
     let Some(plan) = &loaded.compiled.plan else { return Err(Failure::reported()) };
     let frame = frame(plan, args.frame.as_deref())?;
+    let name = args.out.to_string_lossy();
+    if ![".parquet", ".csv", ".csv.gz"].iter().any(|ending| name.ends_with(ending)) {
+        let message = format!("the ending of `{name}` does not say what kind of file to write");
+        return Err(Failure::usage(message, "name it .parquet, .csv or .csv.gz"));
+    }
     let columns: Vec<ColumnId> =
         (0..plan.columns.len()).map(ColumnId::new).filter(|&c| plan.column(c).frame == frame).collect();
     let spec = TableSpec {
@@ -33,7 +38,7 @@ pub fn run(args: &Backfill, term: &mut Terminal) -> Outcome {
     let writer = TableWriter::create(&args.out, &spec, args.overwrite).map_err(sink_failure)?;
     let recorded = read(plan, &args.bars, &args.recorded, term)?;
     let threads = args.threads.unwrap_or_else(cores).max(1);
-    let uses_model = columns.iter().any(|&c| plan.models.iter().any(|_| is_modelled(plan, c)));
+    let uses_model = columns.iter().any(|&c| is_modelled(plan, c));
     let models = ModelPool::new(plan, &recorded.symbols, if uses_model { threads } else { 0 })?;
     let engine = Engine::new(plan, &columns).map_err(|e| engine_failure(e, &recorded.symbols, plan))?;
     let by_symbol = recorded.by_symbol();

@@ -37,7 +37,7 @@ pub fn dot(plan: &PlanReport) -> String {
         let _ = writeln!(out, "  s{} -> s{};", number(plan, &e.from), number(plan, &e.to));
     }
     for (i, sink) in plan.sinks.iter().enumerate() {
-        let label = escape(&format!("{} {}", sink.using, sink.target.as_deref().unwrap_or("")));
+        let label = format!("{}\\n{}", escape(&sink.using), escape(sink.target.as_deref().unwrap_or("")));
         let _ = writeln!(out, "  sink{i} [label=\"{label}\"];");
         if let Some(model) = plan.steps.last() {
             let _ = writeln!(out, "  s{} -> sink{i};", number(plan, &model.id));
@@ -53,7 +53,7 @@ pub fn mermaid(plan: &PlanReport) -> String {
         let _ = writeln!(out, "  s{}[\"{}<br/>{}\"]", number(plan, &id), html(&first), html(&second));
     }
     for (i, sink) in plan.sinks.iter().enumerate() {
-        let label = html(&format!("{} {}", sink.using, sink.target.as_deref().unwrap_or("")));
+        let label = format!("{}<br/>{}", html(&sink.using), html(sink.target.as_deref().unwrap_or("")));
         let _ = writeln!(out, "  sink{i}[(\"{label}\")]");
     }
     for e in &plan.edges {

@@ -5,7 +5,7 @@
 //! | `unified` | trained on `mom_20, rsi_14` and 30 rows, with scalers for BTCUSDT and ETHUSDT |
 //! | `any_symbol` | the same without scalers |
 //! | `broken` | its JSON ends half-way |
-//! | `integers` | its weights are 32-bit integers |
+//! | `integers` | one of its tensors holds 32-bit integers |
 
 use sigc_catalog::Host;
 use sigc_models::fixture::{CheckpointSpec, write_checkpoint};
@@ -45,9 +45,8 @@ impl Checkpoints {
         let weights = dir.path().join("integers.safetensors");
         let mut bytes = fs::read(&weights).expect("it was written above");
         let tag = b"\"F32\"";
-        while let Some(at) = bytes.windows(tag.len()).position(|w| w == tag) {
-            bytes[at..at + tag.len()].copy_from_slice(b"\"I32\"");
-        }
+        let at = bytes.windows(tag.len()).position(|w| w == tag).expect("the header names the type of each tensor");
+        bytes[at..at + tag.len()].copy_from_slice(b"\"I32\"");
         fs::write(weights, bytes).expect("the folder is ours");
         Checkpoints(dir)
     }

@@ -85,8 +85,7 @@ fn what_is_found_is_what_the_comments_say() {
         let (file, diags, compiled) = check(&text, &host);
         for diag in &diags {
             let line = file.line_col(diag.span().start as usize).line;
-            let matches =
-                |e: &Expected| e.line == line as usize && e.code == diag.code.id && diag.message.contains(&e.message);
+            let matches = |e: &Expected| e.line == line && e.code == diag.code.id && diag.message.contains(&e.message);
             match expected.iter().position(matches) {
                 Some(at) => drop(expected.remove(at)),
                 None => wrong.push(format!("{name}: not expected: line {line}: {} {}", diag.code.id, diag.message)),
