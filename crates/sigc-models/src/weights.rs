@@ -106,7 +106,12 @@ fn read_safetensors(path: &Path, bytes: &[u8], raw: &Raw) -> Result<Weights, Mod
         return Err(ModelError::ConfigMismatch { path: path.to_path_buf(), field });
     }
     let mut weights = Weights::default();
-    for (name, view) in SafeTensors::deserialize(bytes).map_err(damaged)?.iter() {
+    let tensors = SafeTensors::deserialize(bytes).map_err(damaged)?;
+    // In the order of their names, so that of several wrong tensors the same one is named every time.
+    let mut names = tensors.names();
+    names.sort_unstable();
+    for name in names {
+        let view = tensors.tensor(name).map_err(damaged)?;
         if view.dtype() != Dtype::F32 {
             let got = format!("{:?}", view.dtype()).to_lowercase();
             return Err(ModelError::TensorDtype { name: name.to_owned(), want: "f32", got });

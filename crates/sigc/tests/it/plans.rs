@@ -78,6 +78,7 @@ fn plans_round_trip_and_fingerprints_tell_them_apart() {
         let other = compile(&changed, &sigc::catalog::catalog(), &NoFiles).plan.expect("no errors");
         assert_ne!(other.fingerprint(), plan.fingerprint(), "{from} -> {to}");
     }
-    let commented = compile(&format!("# a comment\n{text}"), &sigc::catalog::catalog(), &NoFiles).plan.expect("no errors");
+    let commented =
+        compile(&format!("# a comment\n{text}"), &sigc::catalog::catalog(), &NoFiles).plan.expect("no errors");
     assert_eq!(commented.fingerprint(), plan.fingerprint());
 }
