@@ -150,7 +150,6 @@ codes! {
     E0512 "write-failed"
     E0513 "verify-differs"
     E0515 "gap-halts"
-    E0516 "snapshot-mismatch"
     E0517 "model-failed"
     E0518 "live-not-available"
 }

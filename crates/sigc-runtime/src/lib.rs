@@ -2,6 +2,7 @@
 //!
 //! This crate knows no exchange and no file format: a [`Sink`] is anything that takes [`Record`]s in order.
 
+pub mod merge;
 pub mod record;
 pub mod replay;
 pub mod sink;

@@ -3,6 +3,7 @@
 //! Reads the bars of every symbol, oldest instant first and symbols in the order of the universe; gives each warm row
 //! of the emission to every sink, in that order, once. The same bars give the same rows in the same order.
 
+use crate::merge::Merge;
 use crate::{Record, Sink, SinkError, Written};
 use sigc_engine::{Engine, EngineError, Live, Outcome, Predict, PredictFaults, RowSink};
 use sigc_market::{Bar, Symbol, Ts};
@@ -82,12 +83,9 @@ pub fn replay(
     until: Option<Ts>,
     pace: &mut dyn FnMut(Ts, u64),
 ) -> Result<Summary, ReplayError> {
-    let mut lanes: Vec<Lane<'_>> = (0..symbols.len())
-        .map(|s| Lane {
-            live: Live::new(engine, s),
-            feeds: feeds.iter().filter(|f| f.symbol == s).map(|f| (f.frame, f.bars)).collect(),
-        })
-        .collect();
+    let bars = |s: usize| feeds.iter().filter(move |f| f.symbol == s).map(|f| (f.frame, f.bars));
+    let mut lanes: Vec<(Live, Merge<'_>)> =
+        (0..symbols.len()).map(|s| (Live::new(engine, s), Merge::new(plan, bars(s)))).collect();
     let mut rows = Rows {
         frame: plan.emission_frame(),
         plan,
@@ -97,16 +95,16 @@ pub fn replay(
         summary: Summary::default(),
     };
     let mut due: Vec<(FrameId, Bar)> = Vec::new();
-    while let Some(at) = lanes.iter().filter_map(|l| l.next_close(plan)).min() {
+    while let Some(at) = lanes.iter().filter_map(|(_, merge)| merge.next_close()).min() {
         if until.is_some_and(|u| at > u) {
             break;
         }
         pace(at, rows.summary.bars);
-        for (s, lane) in lanes.iter_mut().enumerate().filter(|(_, l)| l.next_close(plan) == Some(at)) {
+        for (s, (live, merge)) in lanes.iter_mut().enumerate().filter(|(_, (_, m))| m.next_close() == Some(at)) {
             due.clear();
-            lane.take_due(plan, at, &mut due);
+            merge.take(at, &mut due);
             rows.symbol = s;
-            let outcome = lane.live.step(at, &due, models, &mut rows)?;
+            let outcome = live.step(at, &due, models, &mut rows)?;
             rows.count(outcome);
         }
         if rows.pending.len() >= ROWS_PER_WRITE {
@@ -118,34 +116,6 @@ pub fn replay(
         slot.sink.flush().map_err(|error| ReplayError::Sink { sink: slot.sink.describe(), error })?;
     }
     Ok(rows.summary)
-}
-
-/// One symbol: its state and the bars still to come.
-struct Lane<'a> {
-    live: Live,
-    feeds: Vec<(FrameId, &'a [Bar])>,
-}
-
-impl Lane<'_> {
-    fn next_close(&self, plan: &Plan) -> Option<Ts> {
-        self.feeds.iter().filter_map(|(f, bars)| Some(close(plan, *f, bars.first()?))).min()
-    }
-
-    fn take_due(&mut self, plan: &Plan, at: Ts, due: &mut Vec<(FrameId, Bar)>) {
-        for (frame, bars) in &mut self.feeds {
-            while let Some((first, rest)) = bars.split_first()
-                && close(plan, *frame, first) <= at
-            {
-                due.push((*frame, *first));
-                *bars = rest;
-            }
-        }
-    }
-}
-
-fn close(plan: &Plan, frame: FrameId, bar: &Bar) -> Ts {
-    let interval = plan.frame(frame).interval;
-    interval.close_of(interval.index_of(bar.open_time))
 }
 
 /// Collects the rows to be written.

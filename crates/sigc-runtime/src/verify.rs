@@ -11,6 +11,7 @@
 
 mod table;
 
+use crate::merge::{Merge, close};
 use sigc_engine::{Engine, EngineError, Live, PanelInput, PanelOptions, Predict, PredictError, run_panel};
 use sigc_market::{Bar, Ts};
 use sigc_plan::lookback::Until;
@@ -253,7 +254,7 @@ impl<'p> Unmodelled<'p> {
                     continue;
                 };
                 let from = all.partition_point(|b| b.open_time < of.open_of(lo));
-                let until = all.partition_point(|b| of.close_of(of.index_of(b.open_time)) <= at);
+                let until = all.partition_point(|b| close(self.plan, frame, b) <= at);
                 let whole = until.checked_sub(from)? as i64 == of.last_closed(at) - lo + 1;
                 if !whole || until == from {
                     return None;
@@ -281,10 +282,7 @@ impl<'p> Unmodelled<'p> {
             check.runs += 1;
             let s = rng.below(symbols.len());
             let Some(at) = instants(self.plan, &symbols[s]).nth(rng.below(n_bars(&symbols[s]))) else { continue };
-            let closed = |f: FrameId, b: &[Bar]| {
-                let of = self.plan.frame(f).interval;
-                b.partition_point(|bar| of.close_of(of.index_of(bar.open_time)) <= at)
-            };
+            let closed = |f: FrameId, b: &[Bar]| b.partition_point(|bar| close(self.plan, f, bar) <= at);
             let cut: Vec<SymbolBars<'_>> =
                 symbols.iter().map(|bars| bars.iter().map(|&(f, b)| (f, &b[..closed(f, b)])).collect()).collect();
             let n_models = self.plan.models.len();
@@ -335,19 +333,11 @@ fn run_live(
     rows: &mut Table,
 ) -> Result<(), EngineError> {
     let mut live = Live::new(engine, symbol);
-    let mut rest: SymbolBars<'_> = bars.to_vec();
+    let mut merge = Merge::new(plan, bars.iter().copied());
     let mut due = Vec::new();
-    for at in instants(plan, bars) {
+    while let Some(at) = merge.next_close() {
         due.clear();
-        for (frame, bars) in &mut rest {
-            let of = plan.frame(*frame).interval;
-            while let Some((first, others)) = bars.split_first()
-                && of.close_of(of.index_of(first.open_time)) <= at
-            {
-                due.push((*frame, *first));
-                *bars = others;
-            }
-        }
+        merge.take(at, &mut due);
         live.step(at, &due, models, &mut rows.of(symbol))?;
         if cut == Some(at) {
             // A snapshot that cannot be read back leaves no rows behind the cut, and so is counted as a difference.
@@ -362,19 +352,13 @@ fn run_live(
 
 /// The closes of all bars of a symbol, in order, each once.
 fn instants<'a>(plan: &'a Plan, bars: &'a [(FrameId, &'a [Bar])]) -> impl Iterator<Item = Ts> + 'a {
-    let mut at: Vec<usize> = vec![0; bars.len()];
+    let mut merge = Merge::new(plan, bars.iter().copied());
+    let mut due = Vec::new();
     std::iter::from_fn(move || {
-        let close = |i: usize, k: usize| {
-            let of = plan.frame(bars[i].0).interval;
-            bars[i].1.get(k).map(|b| of.close_of(of.index_of(b.open_time)))
-        };
-        let next = (0..bars.len()).filter_map(|i| close(i, at[i])).min()?;
-        for (i, k) in at.iter_mut().enumerate() {
-            while close(i, *k) == Some(next) {
-                *k += 1;
-            }
-        }
-        Some(next)
+        let at = merge.next_close()?;
+        due.clear();
+        merge.take(at, &mut due);
+        Some(at)
     })
 }
 

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 
 /// Checks, plans and runs pipelines for trading signals.
 #[derive(Debug, Parser)]
-#[command(name = "sigc", version, about, propagate_version = true, max_term_width = 100)]
+#[command(name = "sigc", version, about = "Checks, plans and runs pipelines for trading signals")]
+#[command(propagate_version = true, max_term_width = 100)]
 pub struct Cli {
     /// Colours: `auto` means in a terminal, unless NO_COLOR is set.
     #[arg(long, global = true, value_enum, default_value_t = Color::Auto)]

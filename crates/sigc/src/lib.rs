@@ -44,6 +44,14 @@ pub fn run() -> u8 {
     }
 }
 
+/// Says that sigc itself is at fault; the exit status is then 101.
+pub fn internal_fault(what: &str) {
+    let mut term = Terminal::new(cli::Color::Never, false);
+    term.note(&format!(
+        "error: sigc has a fault: {what}\n  help: the pipeline is not to blame; please report this with the command and the files"
+    ));
+}
+
 fn dispatch(command: Command, term: &mut Terminal) -> Outcome {
     match command {
         Command::Check(args) => commands::check::run(&args, term),
