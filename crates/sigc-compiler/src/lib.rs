@@ -2,17 +2,17 @@
 //!
 //! | stage | takes → gives |
 //! | --- | --- |
-//! | [`parse`](sigc_syntax::parse) | text → [`Tree`](sigc_syntax::Tree), every node with its place |
+//! | [`parse`](sigc_syntax::parse) | text → [`Tree`], every node with its place |
 //! | [`shape`](mod@shape) | tree → [`Shape`](shape::Shape): the keys are known, the parts are where they belong |
 //! | [`expand`](mod@expand) | shape → [`Expanded`](expand::Expanded): grids unrolled, templates filled, each step knows its origin |
 //! | [`resolve`](mod@resolve) | expanded → [`Typed`](typed::Typed): names are ids, parameters are values |
 //! | [`graph`](mod@graph) | typed → [`Dag`](graph::Dag): steps in order, each column with its ops |
 //! | [`schedule`](mod@schedule) | DAG → [`Scheduled`](schedule::Scheduled): exact history per frame and column |
-//! | [`lower`](mod@lower) | scheduled → [`Plan`](sigc_plan::Plan) |
+//! | [`lower`](mod@lower) | scheduled → [`Plan`] |
 //!
 //! A stage reports what it finds and goes on; what it could not make sense of becomes a hole that stays silent in
 //! the stages after it. The catalog is handed in: no stage names a step. Files are asked for through
-//! [`Host`](sigc_catalog::Host) only.
+//! [`Host`] only.
 
 pub mod expand;
 pub mod graph;

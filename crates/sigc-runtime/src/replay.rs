@@ -66,23 +66,32 @@ pub enum ReplayError {
     },
 }
 
-/// Runs the bars of `feeds` up to `until` through the engine and gives the rows to the sinks.
-///
-/// `engine` has the emission's columns as its outputs, the prediction first. `pace` is called before each instant
-/// with it and the number of bars done.
+/// What is replayed.
+pub struct Replay<'a> {
+    /// The plan.
+    pub plan: &'a Plan,
+    /// An engine of the plan whose outputs are the emission's columns, the prediction first.
+    pub engine: &'a Engine,
+    /// The symbols, in the order of the universe.
+    pub symbols: &'a [Symbol],
+    /// Their bars.
+    pub feeds: &'a [Feed<'a>],
+    /// The last instant, if not all bars are wanted.
+    pub until: Option<Ts>,
+}
+
+/// Runs the bars through the engine and gives the rows to the sinks. `pace` is called before each instant with it and
+/// the number of bars done.
 ///
 /// # Errors
 /// The first bar or batch of rows that is refused ends the replay; rows that were written before stay written.
 pub fn replay(
-    plan: &Plan,
-    engine: &Engine,
-    symbols: &[Symbol],
-    feeds: &[Feed<'_>],
+    what: &Replay<'_>,
     models: &mut [Box<dyn Predict>],
     sinks: &mut [SinkSlot],
-    until: Option<Ts>,
     pace: &mut dyn FnMut(Ts, u64),
 ) -> Result<Summary, ReplayError> {
+    let &Replay { plan, engine, symbols, feeds, until } = what;
     let bars = |s: usize| feeds.iter().filter(move |f| f.symbol == s).map(|f| (f.frame, f.bars));
     let mut lanes: Vec<(Live, Merge<'_>)> =
         (0..symbols.len()).map(|s| (Live::new(engine, s), Merge::new(plan, bars(s)))).collect();

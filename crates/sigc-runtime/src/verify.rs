@@ -206,7 +206,7 @@ impl<'p> Unmodelled<'p> {
             rows.ready_at(self.plan, r.symbol, r.at, true, &mut exact);
             self.ready_as_counted(&rows, &r, &mut exact);
             let limit = GAIN * self.plan.tolerance.0;
-            yardstick.compare_settled(self.plan, &rows, r.symbol, r.at, limit, &self.columns, &mut exact);
+            yardstick.compare_settled(self.plan, &rows, (r.symbol, r.at), limit, &self.columns, &mut exact);
             for source in r.binding {
                 short.runs += 1;
                 let fewer: SymbolBars<'_> =

@@ -15,7 +15,7 @@
 //! * `recover` cuts a text with syntax errors into top keys and list items, reports each bad piece once and blanks it.
 //! * `build` turns parser events into the tree. All spans are byte ranges of the *original* text.
 //!
-//! Inside scalars live the small grammars of `grammar/sigc.ebnf`: [`reference`], [`template`], [`interpolation`],
+//! Inside scalars live the small grammars of `grammar/sigc.ebnf`: [`reference()`], [`template`], [`interpolation`],
 //! [`interval`], [`frame_name`] and [`column_name`]. [`to_yaml`] prints a node so that it parses back to the same tree.
 
 mod build;

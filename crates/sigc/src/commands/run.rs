@@ -14,7 +14,7 @@ use sigc_connectors::sinks::csv_append::{CsvAppend, DedupColumn};
 use sigc_engine::Engine;
 use sigc_market::Ts;
 use sigc_plan::{ColumnId, Plan};
-use sigc_runtime::replay::{SinkSlot, Summary, replay};
+use sigc_runtime::replay::{Replay, SinkSlot, Summary, replay};
 use sigc_runtime::{RecordSchema, Written};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -45,7 +45,8 @@ pub fn run(args: &Run, term: &mut Terminal) -> Outcome {
     let feeds = recorded.feeds();
     let progress = Progress::start(term, "replaying", recorded.n_bars());
     let mut pace = Pace::new(args.speed);
-    let summary = replay(plan, &engine, &recorded.symbols, &feeds, &mut models, &mut sinks, until, &mut |at, bars| {
+    let what = Replay { plan, engine: &engine, symbols: &recorded.symbols, feeds: &feeds, until };
+    let summary = replay(&what, &mut models, &mut sinks, &mut |at, bars| {
         progress.at(bars);
         pace.wait(at);
     })

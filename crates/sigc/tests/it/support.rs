@@ -10,6 +10,7 @@ pub fn root() -> PathBuf {
 
 /// The shared data beside the workspace; `None`, with a note, where it is absent. With SIGC_NEED_SHARED=1 it must be
 /// there, so that no test passes for want of data.
+#[expect(clippy::print_stdout, reason = "a skipped test says why")]
 pub fn shared() -> Option<PathBuf> {
     let path = root().join("../shared");
     if path.is_dir() {
