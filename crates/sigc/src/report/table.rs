@@ -17,11 +17,6 @@ impl Table {
     pub fn row<S: AsRef<str>>(&mut self, cells: &[S]) {
         self.rows.push(cells.iter().map(|s| s.as_ref().to_string()).collect());
     }
-
-    /// True if there are no rows under the head.
-    pub fn is_empty(&self) -> bool {
-        self.rows.len() == 1
-    }
 }
 
 impl fmt::Display for Table {
