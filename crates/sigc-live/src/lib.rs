@@ -1,0 +1,1 @@
+//! Tasks around the machines: sockets, requests, sinks, metrics, shutdown.
