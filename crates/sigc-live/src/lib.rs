@@ -1,1 +1,3 @@
 //! Tasks around the machines: sockets, requests, sinks, metrics, shutdown.
+
+pub mod pace;

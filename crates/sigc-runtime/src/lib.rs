@@ -2,10 +2,12 @@
 //!
 //! This crate knows no exchange and no file format: a [`Sink`] is anything that takes [`Record`]s in order.
 
+pub mod live;
 pub mod merge;
 pub mod record;
 pub mod replay;
 pub mod sink;
+pub mod venue;
 pub mod verify;
 
 pub use record::{Record, RecordSchema};

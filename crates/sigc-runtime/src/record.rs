@@ -15,6 +15,20 @@ pub struct Record {
     pub value: f64,
     /// Further columns on request, in the order of [`RecordSchema::extra`]; null allowed.
     pub extra: Vec<f64>,
+    /// The row closed while the process was down and was computed afterwards.
+    pub caught_up: bool,
+}
+
+impl PartialEq for Record {
+    /// Equal bits; two nulls are equal.
+    fn eq(&self, other: &Record) -> bool {
+        let same = |a: f64, b: f64| a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan());
+        self.symbol == other.symbol
+            && (self.ts, self.open_time, self.caught_up) == (other.ts, other.open_time, other.caught_up)
+            && same(self.value, other.value)
+            && self.extra.len() == other.extra.len()
+            && self.extra.iter().zip(&other.extra).all(|(a, b)| same(*a, *b))
+    }
 }
 
 /// What is the same for all rows of a run.
@@ -28,4 +42,6 @@ pub struct RecordSchema {
     pub column: String,
     /// Names of the further columns.
     pub extra: Vec<String>,
+    /// Rows say whether they were caught up: `warmup.catch_up: mark`.
+    pub marks: bool,
 }

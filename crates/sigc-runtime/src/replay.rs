@@ -155,7 +155,7 @@ impl RowSink for Rows<'_> {
                 Label::Open => open_time,
             };
             let symbol = self.symbols[self.symbol].clone();
-            self.pending.push(Record { symbol, ts, open_time, value, extra: extra.to_vec() });
+            self.pending.push(Record { symbol, ts, open_time, value, extra: extra.to_vec(), caught_up: false });
         }
     }
 }

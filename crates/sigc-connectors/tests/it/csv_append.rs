@@ -14,6 +14,7 @@ fn schema() -> RecordSchema {
         frame: "f".to_owned(),
         column: "p".to_owned(),
         extra: vec!["close".to_owned()],
+        marks: false,
     }
 }
 
@@ -21,7 +22,8 @@ fn schema() -> RecordSchema {
 fn row(bar_idx: i64, name: &str) -> Record {
     let open_time = Ts(1_748_169_000_000 + bar_idx * 300_000);
     let extra = vec![if bar_idx % 2 == 0 { NULL } else { 1e-7 }];
-    Record { symbol: symbol(name), ts: Ts(open_time.0 + 300_000), open_time, value: 0.1 + bar_idx as f64, extra }
+    let (ts, value) = (Ts(open_time.0 + 300_000), 0.1 + bar_idx as f64);
+    Record { symbol: symbol(name), ts, open_time, value, extra, caught_up: false }
 }
 
 fn open(path: &Path) -> Result<CsvAppend, SinkError> {
@@ -154,4 +156,18 @@ fn rows_of_another_width_are_refused_as_a_whole() {
     narrow.extra.clear();
     assert_eq!(sink.write(&[row(0, "BTCUSDT"), narrow]).expect_err("one value short").code(), "E0510");
     assert_eq!(sink.write(&rows()).expect("room").new, 3);
+}
+
+#[test]
+fn rows_that_were_caught_up_say_so_where_the_pipeline_asks_for_it() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("marked.csv");
+    let marked = RecordSchema { marks: true, extra: Vec::new(), ..schema() };
+    let mut sink = CsvAppend::open(&path, &marked, &KEY).expect("a new file");
+    let late = Record { extra: Vec::new(), caught_up: true, ..row(0, "BTCUSDT") };
+    let timely = Record { extra: Vec::new(), ..row(1, "BTCUSDT") };
+    sink.write(&[late, timely]).expect("room");
+    let text = text(&path);
+    let cells: Vec<Vec<&str>> = text.lines().map(|l| l.split(',').collect()).collect();
+    assert_eq!(cells.iter().map(|c| c[4]).collect::<Vec<_>>(), ["caught_up", "true", "false"]);
 }

@@ -74,6 +74,7 @@ fn open_sinks(plan: &Plan, typed: &Typed, term: &mut Terminal) -> Result<Vec<Sin
             frame: plan.frame(plan.emission_frame()).name.clone(),
             column: name(plan.emission.column),
             extra: sink.extra.iter().map(|&i| name(plan.emission.extra[i])).collect(),
+            marks: false,
         };
         slots.push(SinkSlot {
             sink: open_sink(sink, &schema, term)?,

@@ -33,6 +33,8 @@ pub struct CsvAppend {
     dirty: bool,
     keys: Keys,
     n_extra: usize,
+    /// Lines say whether their row was caught up.
+    marks: bool,
     /// The cells every line ends with, with their commas and the line end.
     tail: Vec<u8>,
     repaired: Option<String>,
@@ -69,6 +71,7 @@ impl CsvAppend {
             dirty: false,
             keys,
             n_extra: schema.extra.len(),
+            marks: schema.marks,
             tail,
             repaired: existing.torn,
             lines: Vec::new(),
@@ -111,6 +114,9 @@ impl CsvAppend {
         for value in [row.value].iter().chain(&row.extra) {
             out.push(b',');
             push_number(out, *value);
+        }
+        if self.marks {
+            out.extend_from_slice(if row.caught_up { b",true" } else { b",false" });
         }
         out.extend_from_slice(&self.tail);
     }
@@ -212,6 +218,9 @@ fn frame_of(path: &Path, schema: &RecordSchema) -> Result<(Vec<u8>, Vec<u8>), Si
         header.push(b',');
         push_name(&mut header, name);
     }
+    if schema.marks {
+        header.extend_from_slice(b",caught_up");
+    }
     header.extend_from_slice(b",dag_name,frame,column\n");
     let mut tail = Vec::new();
     for name in [&schema.dag_name, &schema.frame, &schema.column] {
@@ -287,7 +296,14 @@ mod tests {
 
     fn row(minute: i64) -> Record {
         let symbol = Symbol::new("BTCUSDT").expect("a symbol");
-        Record { symbol, ts: Ts((minute + 1) * 60_000), open_time: Ts(minute * 60_000), value: 0.5, extra: vec![] }
+        Record {
+            symbol,
+            ts: Ts((minute + 1) * 60_000),
+            open_time: Ts(minute * 60_000),
+            value: 0.5,
+            extra: vec![],
+            caught_up: false,
+        }
     }
 
     #[test]
@@ -301,6 +317,7 @@ mod tests {
                 dirty: false,
                 keys: Keys::new(&[DedupColumn::Ts, DedupColumn::Symbol]),
                 n_extra: 0,
+                marks: false,
                 tail: b",dag,f,c\n".to_vec(),
                 repaired: None,
                 lines: Vec::new(),

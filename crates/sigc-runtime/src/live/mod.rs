@@ -1,0 +1,8 @@
+//! The decisions of a live run, as machines without a clock, sockets or threads.
+//!
+//! Time comes in with every event, what is to be done goes out as a value. So every fault can be simulated from a seed
+//! in virtual time, and the same machines run behind real sockets.
+
+pub mod budget;
+pub mod entry;
+pub mod retry;
