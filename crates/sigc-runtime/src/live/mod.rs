@@ -5,4 +5,8 @@
 
 pub mod budget;
 pub mod entry;
+pub mod feed;
+pub mod intake;
+pub mod link;
 pub mod retry;
+pub mod splice;
