@@ -7,9 +7,9 @@
 //! feed (each row once) → lane (rows of the emission) → batch (stored whole) → outbox (rows the journal has) → sink.
 //! What is stored and not confirmed by a sink is offered to it again; what is not stored is fetched again.
 
-use super::barrier::{Barrier, Complete};
-use super::entry::{Batch, CursorEntry, Oddity, Restored, RowEntry, RowFate, SnapshotEntry};
+use super::barrier::{Barrier, BarrierEvent};
 use super::entry::{BarEntry, BarId};
+use super::entry::{Batch, CursorEntry, Oddity, Restored, RowEntry, RowFate, SnapshotEntry};
 use super::feed::{Feed, FeedEvent, FeedNote, FeedOrder, FeedOut, Supply};
 use super::lane::Lane;
 use super::outbox::{Batching, Delivery, Failure, Outbox, OutboxState};
@@ -70,8 +70,8 @@ pub struct Setup {
     pub catch_up: CatchUp,
     /// `warmup.lookback_days`, if that is more than what is needed.
     pub lookback_ms: Option<i64>,
-    /// `scheduling.buffer_minutes`
-    pub buffer_ms: Option<i64>,
+    /// `scheduling.buffer_minutes`: how long the rows of one bar time wait for each other.
+    pub buffer_ms: i64,
     /// Of jitter.
     pub seed: u64,
 }
@@ -160,15 +160,8 @@ pub enum Note {
         /// Why.
         reason: String,
     },
-    /// The universe of one bar time is complete.
-    Complete(Complete),
-    /// Symbols whose bar did not come within the buffer.
-    Laggards {
-        /// The bar time.
-        close: Ts,
-        /// Who.
-        symbols: Vec<u32>,
-    },
+    /// The universe of one bar time is complete, or who is missing.
+    Barrier(BarrierEvent),
     /// The journal does not store; it is tried again.
     StoreFailed {
         /// Why.
@@ -272,8 +265,7 @@ impl Conductor {
     pub fn new(setup: Setup, restored: Option<Restored>, now: Ts) -> Result<Conductor, ResumeError> {
         let restored = restored.unwrap_or_default();
         let emit_after = restored.emit_after.unwrap_or(now);
-        let frames: Vec<(FrameId, Interval)> =
-            setup.sources.iter().map(|s| (s.frame, s.terms.interval)).collect();
+        let frames: Vec<(FrameId, Interval)> = setup.sources.iter().map(|s| (s.frame, s.terms.interval)).collect();
         let by_name: HashMap<&Symbol, usize> = setup.symbols.iter().enumerate().map(|(i, s)| (s, i)).collect();
         let lane_of: Vec<Vec<Option<usize>>> =
             setup.sources.iter().map(|s| s.symbols.iter().map(|x| by_name.get(x).copied()).collect()).collect();
@@ -332,9 +324,7 @@ impl Conductor {
             .enumerate()
             .map(|(i, (s, starts))| Feed::new(s.terms, s.supply, starts, now, setup.seed ^ ((i as u64) << 48)))
             .collect();
-        let cursor = |sink: usize| {
-            restored.cursors.iter().find(|c| usize::from(c.sink) == sink).map_or(0, |c| c.seq)
-        };
+        let cursor = |sink: usize| restored.cursors.iter().find(|c| usize::from(c.sink) == sink).map_or(0, |c| c.seq);
         let mut outboxes: Vec<Outbox> = setup
             .sinks
             .iter()
@@ -343,7 +333,7 @@ impl Conductor {
             .collect();
         outboxes.iter_mut().for_each(|o| o.committed(restored.last_seq, now));
         let mut conductor = Conductor {
-            barrier: Barrier::new(setup.symbols.len(), setup.buffer_ms),
+            barrier: Barrier::new(setup.symbols.len(), Some(setup.buffer_ms)),
             stalled: vec![false; outboxes.len()],
             journal: Journalling { last_seq: restored.last_seq, ..Journalling::default() },
             store_retry: Retry::new(STORE, setup.seed),
@@ -430,7 +420,11 @@ impl Conductor {
     /// Closed bars that are not there yet, over all sources and symbols.
     pub fn missing(&self, now: Ts) -> i64 {
         let of = |f: &Feed| {
-            (0..f.n_symbols() as u32).map(|s| f.splice(s)).filter(|s| !s.is_ended()).map(|s| s.missing(now)).sum::<i64>()
+            (0..f.n_symbols() as u32)
+                .map(|s| f.splice(s))
+                .filter(|s| !s.is_ended())
+                .map(|s| s.missing(now))
+                .sum::<i64>()
         };
         self.feeds.iter().map(of).sum()
     }
@@ -473,9 +467,7 @@ impl Conductor {
                 }
             }
         }
-        for overdue in self.barrier.due(now) {
-            out.notes.push(Note::Laggards { close: overdue.close, symbols: overdue.laggards });
-        }
+        out.notes.extend(self.barrier.due(now).into_iter().map(Note::Barrier));
         self.store(now, out);
         self.deliver(now, out);
         result
@@ -484,7 +476,8 @@ impl Conductor {
     /// When [`Event::Tick`] has something to do.
     pub fn wake_at(&self) -> Option<Ts> {
         let feeds = self.feeds.iter().filter_map(Feed::wake_at);
-        let sinks = self.outboxes.iter().zip(&self.stalled).filter(|(_, stalled)| !**stalled).filter_map(|(o, _)| o.wake_at());
+        let sinks =
+            self.outboxes.iter().zip(&self.stalled).filter(|(_, stalled)| !**stalled).filter_map(|(o, _)| o.wake_at());
         feeds.chain(sinks).chain(self.journal.retry_at).chain(self.barrier.wake_at()).min()
     }
 
@@ -506,13 +499,7 @@ impl Conductor {
         self.unstored() == 0 && self.outboxes.iter().all(delivered)
     }
 
-    fn feed_event(
-        &mut self,
-        source: usize,
-        event: FeedEvent,
-        now: Ts,
-        out: &mut Out,
-    ) -> Result<(), EngineError> {
+    fn feed_event(&mut self, source: usize, event: FeedEvent, now: Ts, out: &mut Out) -> Result<(), EngineError> {
         let mut fed = std::mem::take(&mut self.feed_out);
         if let Some(feed) = self.feeds.get_mut(source) {
             feed.handle(event, now, &mut fed);
@@ -541,7 +528,7 @@ impl Conductor {
             if let FeedNote::Quarantined { symbol, .. } = &note
                 && let Some(lane) = self.lane_of[source][*symbol as usize]
             {
-                self.barrier.quarantine(lane as u32, now);
+                out.notes.extend(self.barrier.quarantine(lane as u32, now).into_iter().map(Note::Barrier));
                 touched.push(lane);
             }
             out.notes.push(Note::Feed { source, note });
@@ -623,8 +610,8 @@ impl Conductor {
             };
             RowFate::Emitted { seq: self.journal.last_seq, record }
         };
-        if let Some(complete) = self.barrier.arrived(close, lane as u32, now) {
-            out.notes.push(Note::Complete(complete));
+        if close > self.started {
+            out.notes.extend(self.barrier.arrived(close, lane as u32, now).into_iter().map(Note::Barrier));
         }
         let entry = RowEntry { symbol: lane as u32, open_time, fate };
         self.journal.pending.rows.push(entry.clone());
@@ -688,9 +675,10 @@ impl Conductor {
 
     fn is_continuous(&self, symbol: u32, now: Ts) -> bool {
         let places = self.place_of.get(symbol as usize).map(Vec::as_slice).unwrap_or_default();
-        places.iter().zip(&self.feeds).all(|(place, feed)| {
-            place.is_some_and(|p| feed.splice(p).is_continuous(now, 2 * feed.terms().grace_ms))
-        })
+        places
+            .iter()
+            .zip(&self.feeds)
+            .all(|(place, feed)| place.is_some_and(|p| feed.splice(p).is_continuous(now, 2 * feed.terms().grace_ms)))
     }
 }
 

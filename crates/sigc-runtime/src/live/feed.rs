@@ -474,7 +474,7 @@ impl Feed {
             }
         }
         let wake = match self.supply {
-            Supply::Clock => Some(interval.close_of(splice.next())),
+            Supply::Clock => Some(self.terms.interval.close_of(splice.next())),
             _ => splice.wake_at(now),
         };
         self.set_wake(symbol, wake.filter(|_| !self.splices[symbol as usize].is_ended()));

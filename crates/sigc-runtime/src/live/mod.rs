@@ -3,10 +3,15 @@
 //! Time comes in with every event, what is to be done goes out as a value. So every fault can be simulated from a seed
 //! in virtual time, and the same machines run behind real sockets.
 
+pub mod barrier;
 pub mod budget;
+pub mod conductor;
 pub mod entry;
 pub mod feed;
 pub mod intake;
+pub mod lane;
 pub mod link;
+pub mod outbox;
 pub mod retry;
 pub mod splice;
+mod time;
