@@ -8,7 +8,7 @@
 //! What is stored and not confirmed by a sink is offered to it again; what is not stored is fetched again.
 
 use super::barrier::{Barrier, BarrierEvent};
-use super::entry::{BarEntry, BarId};
+use super::entry::{BarEntry, BarFate, BarId};
 use super::entry::{Batch, CursorEntry, Oddity, Restored, RowEntry, RowFate, SnapshotEntry};
 use super::feed::{Feed, FeedEvent, FeedNote, FeedOrder, FeedOut, Supply};
 use super::lane::Lane;
@@ -26,6 +26,9 @@ use std::collections::HashMap;
 const STEPS_PER_SNAPSHOT: u32 = 400;
 /// Entries that wait for the journal before intake is to pause.
 const MOST_PENDING: usize = 200_000;
+/// Rows of history before the first one that is needed. If that one is a gap, a bar before it tells the gap from the
+/// beginning of the symbol's life.
+pub const HISTORY_MARGIN_ROWS: i64 = 16;
 /// How a failed store is tried again.
 const STORE: RetryPolicy = RetryPolicy { first_ms: 200, cap_ms: 10_000 };
 
@@ -249,6 +252,8 @@ pub struct Conductor {
     outboxes: Vec<Outbox>,
     stalled: Vec<bool>,
     catch_up: CatchUp,
+    /// Stored fates of rows that are fetched again, because their lane's state was not stored yet.
+    decided: HashMap<BarId, BarFate>,
     /// Rows that closed by then are history.
     emit_after: Ts,
     /// Rows that closed by then closed while the process was down.
@@ -303,13 +308,16 @@ impl Conductor {
             };
             starts.push(lane_of[i].iter().map(begin).collect());
         }
+        let mut decided = HashMap::new();
         let mut stored = restored.bars;
         stored.sort_by_key(|b| b.id);
         for entry in &stored {
             let (i, s) = (usize::from(entry.id.source), entry.id.symbol as usize);
             let Some(start) = starts.get_mut(i).and_then(|s_| s_.get_mut(s)) else { continue };
-            // Without a state of the lane its history is fetched anew, these bars with it.
             if !start.1 || entry.id.row != start.0 {
+                // Rows before it are fetched anew, because no state that has them was stored, and this one with them.
+                // Its fate stays.
+                decided.insert(entry.id, entry.fate);
                 continue;
             }
             start.0 += 1;
@@ -345,6 +353,7 @@ impl Conductor {
             started: now,
             ready: false,
             feed_out: FeedOut::default(),
+            decided,
             feeds,
             lanes,
             written,
@@ -507,9 +516,11 @@ impl Conductor {
         let mut result = Ok(());
         let mut touched: Vec<usize> = Vec::new();
         let interval = self.sources[source].terms.interval;
-        for (symbol, release) in fed.released.drain(..) {
-            if interval.close_of(release.row) > self.emit_after {
-                let id = BarId { source: source as u16, symbol, row: release.row };
+        for (symbol, mut release) in fed.released.drain(..) {
+            let id = BarId { source: source as u16, symbol, row: release.row };
+            if let Some(fate) = self.decided.remove(&id) {
+                release.fate = fate;
+            } else if interval.close_of(release.row) > self.emit_after {
                 self.journal.pending.bars.push(BarEntry { id, fate: release.fate, at: now });
             }
             if let Some(lane) = self.lane_of[source][symbol as usize] {
@@ -692,7 +703,7 @@ fn oldest_rows(setup: &Setup, emit_after: Ts, now: Ts) -> Vec<i64> {
         let interval = source.terms.interval;
         let needed = oldest.frame(source.frame).unwrap_or_else(|| interval.last_closed(now));
         let asked = setup.lookback_ms.map(|ms| interval.index_of(Ts(emit_after.0.saturating_sub(ms))));
-        asked.map_or(needed, |a| a.min(needed))
+        asked.map_or(needed, |a| a.min(needed)) - HISTORY_MARGIN_ROWS
     };
     setup.sources.iter().map(of).collect()
 }

@@ -241,7 +241,7 @@ impl Splice {
         }
         let last = self.terms.interval.last_closed(now);
         let (next, end) = (self.intake.next(), self.hole_end(last));
-        if self.scanned < next || self.scanned >= end {
+        if self.scanned < next || self.scanned > end {
             self.scanned = next;
         }
         let ask = self.archive(now, end).unwrap_or_else(|| {
