@@ -5,4 +5,6 @@
 
 pub mod budget;
 pub mod entry;
+pub mod outbox;
 pub mod retry;
+mod time;
