@@ -3,6 +3,7 @@
 //! Time comes in with every event, what is to be done goes out as a value. So every fault can be simulated from a seed
 //! in virtual time, and the same machines run behind real sockets.
 
+pub mod barrier;
 pub mod budget;
 pub mod entry;
 pub mod outbox;
