@@ -8,4 +8,5 @@ pub mod budget;
 pub mod entry;
 pub mod outbox;
 pub mod retry;
+pub mod stats;
 mod time;
