@@ -6,6 +6,7 @@
 pub mod barrier;
 pub mod budget;
 pub mod entry;
+pub mod health;
 pub mod outbox;
 pub mod retry;
 pub mod stats;
