@@ -9,5 +9,6 @@ pub mod entry;
 pub mod health;
 pub mod outbox;
 pub mod retry;
+pub mod shutdown;
 pub mod stats;
 mod time;
