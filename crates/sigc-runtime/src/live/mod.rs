@@ -7,6 +7,7 @@ pub mod barrier;
 pub mod budget;
 pub mod entry;
 pub mod health;
+pub mod listing;
 pub mod outbox;
 pub mod retry;
 pub mod shutdown;
