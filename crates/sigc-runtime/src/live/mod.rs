@@ -9,6 +9,7 @@ pub mod entry;
 pub mod health;
 pub mod listing;
 pub mod outbox;
+pub mod poll;
 pub mod retry;
 pub mod shutdown;
 pub mod stats;
