@@ -397,7 +397,7 @@ mod tests {
         }
 
         fn crash(&mut self) {
-            self.outbox = Outbox::new(self.saved, B, self.rng.next());
+            self.outbox = Outbox::new(self.saved, B, self.rng.next_u64());
             self.outbox.committed(self.seq, self.now);
             self.offered = None;
         }

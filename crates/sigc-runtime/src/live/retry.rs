@@ -57,7 +57,7 @@ pub struct SplitMix(pub u64);
 
 impl SplitMix {
     /// The next 64 bits.
-    pub fn next(&mut self) -> u64 {
+    pub fn next_u64(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -67,7 +67,7 @@ impl SplitMix {
 
     /// A whole number in `0..n`; 0 for an `n` below 1.
     pub fn below(&mut self, n: i64) -> i64 {
-        if n < 1 { 0 } else { (self.next() % n as u64) as i64 }
+        if n < 1 { 0 } else { (self.next_u64() % n as u64) as i64 }
     }
 }
 
