@@ -493,7 +493,7 @@ impl Feed {
 
 /// Every closed row, without values.
 fn by_the_clock(splice: &mut Splice, terms: &Terms, now: Ts, spliced: &mut Spliced) {
-    while splice.next() <= terms.interval.last_closed(now) {
+    while splice.next() <= terms.last_closed(now) {
         let bar = Bar { open_time: terms.interval.open_of(splice.next()), values: [NULL; N_FIELDS] };
         let before = splice.next();
         splice.known(&bar, Origin::Poll, now, spliced);

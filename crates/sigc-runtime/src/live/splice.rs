@@ -47,6 +47,20 @@ pub struct Terms {
     pub rows_per_request: i64,
     /// The venue keeps archive files.
     pub archive: bool,
+    /// Rows that close later are of no interest: the run ends there.
+    pub until: Ts,
+}
+
+impl Terms {
+    /// The latest close that matters at `now`.
+    pub(super) fn horizon(&self, now: Ts) -> Ts {
+        now.min(self.until)
+    }
+
+    /// The newest row that is wanted at `now`.
+    pub(super) fn last_closed(&self, now: Ts) -> i64 {
+        self.interval.last_closed(self.horizon(now))
+    }
 }
 
 /// What is asked for.
@@ -155,17 +169,18 @@ impl Splice {
 
     /// True if every row that closed more than `slack_ms` ago was released.
     pub fn is_continuous(&self, now: Ts, slack_ms: i64) -> bool {
-        self.ended || (self.live && self.intake.next() > self.terms.interval.last_closed(Ts(now.0 - slack_ms)))
+        self.ended || (self.live && self.intake.next() > self.terms.last_closed(Ts(now.0 - slack_ms)))
     }
 
     /// How long the oldest row that is still missing has been closed; 0 if none is.
     pub fn behind_ms(&self, now: Ts) -> i64 {
+        let now = self.terms.horizon(now);
         if self.ended { 0 } else { (now.0 - self.terms.interval.close_of(self.intake.next()).0).max(0) }
     }
 
     /// Rows that are closed and not released.
     pub fn missing(&self, now: Ts) -> i64 {
-        (self.terms.interval.last_closed(now) + 1 - self.intake.next()).max(0)
+        (self.terms.last_closed(now) + 1 - self.intake.next()).max(0)
     }
 
     /// Nothing is wanted any more: the venue does not have the symbol.
@@ -223,13 +238,13 @@ impl Splice {
     /// A bar that is known without asking.
     pub fn known(&mut self, bar: &Bar, origin: Origin, now: Ts, out: &mut Spliced) {
         self.take(bar, origin, now, out);
-        self.intake.release(now, &mut out.released);
+        self.intake.release(self.terms.horizon(now), &mut out.released);
         self.settle(now, out);
     }
 
     /// Time passes.
     pub fn tick(&mut self, now: Ts, out: &mut Spliced) {
-        self.intake.release(now, &mut out.released);
+        self.intake.release(self.terms.horizon(now), &mut out.released);
         self.settle(now, out);
     }
 
@@ -239,7 +254,7 @@ impl Splice {
         if now < at {
             return None;
         }
-        let last = self.terms.interval.last_closed(now);
+        let last = self.terms.last_closed(now);
         let (next, end) = (self.intake.next(), self.hole_end(last));
         if self.scanned < next || self.scanned > end {
             self.scanned = next;
@@ -285,11 +300,11 @@ impl Splice {
                 self.take(bar, Origin::Rest, now, out);
             }
         }
-        self.intake.release(now, &mut out.released);
+        self.intake.release(self.terms.horizon(now), &mut out.released);
         match newest {
             Some(newest) => self.believe_absent(newest, now, out),
             // Nothing in this piece of a long hole: look behind it.
-            None if to < self.hole_end(interval.last_closed(now)) => self.scanned = to + 1,
+            None if to < self.hole_end(self.terms.last_closed(now)) => self.scanned = to + 1,
             None => self.scanned = self.intake.next(),
         }
         let progress = self.intake.next() > before || (newest.is_none() && self.scanned > from);
@@ -305,7 +320,7 @@ impl Splice {
                 self.take(bar, Origin::Archive, now, out);
             }
         }
-        self.intake.release(now, &mut out.released);
+        self.intake.release(self.terms.horizon(now), &mut out.released);
         self.answered(true, now, out);
     }
 
@@ -353,7 +368,7 @@ impl Splice {
         };
         // Rows are young from some row on; waiting rows among them are passed over when their turn comes.
         let doubtful = (next..newest).rev().take_while(|&r| young(r)).filter(|&r| !confirmed(r)).last();
-        self.intake.give_up(doubtful.unwrap_or(newest), BarFate::Absent, now, &mut out.released);
+        self.intake.give_up(doubtful.unwrap_or(newest), BarFate::Absent, self.terms.horizon(now), &mut out.released);
         let next = self.intake.next();
         self.scanned = next;
         match self.suspect {
@@ -374,9 +389,9 @@ impl Splice {
         if self.gives_up_at().is_some_and(|at| now >= at)
             && let Some(behind) = self.intake.first_waiting()
         {
-            self.intake.give_up(behind, BarFate::Unrepaired, now, &mut out.released);
+            self.intake.give_up(behind, BarFate::Unrepaired, self.terms.horizon(now), &mut out.released);
         }
-        self.live |= self.intake.next() > self.terms.interval.last_closed(now);
+        self.live |= self.intake.next() > self.terms.last_closed(now);
     }
 
     /// The row behind the first hole.
@@ -394,7 +409,7 @@ impl Splice {
             return None;
         }
         let next = self.intake.next();
-        let end = self.hole_end(self.terms.interval.last_closed(now));
+        let end = self.hole_end(self.terms.last_closed(now));
         if next >= end {
             return None;
         }

@@ -71,6 +71,7 @@ pub fn rows(
     engine: &Engine,
     truths: &[Vec<Truth>],
     skipped: bool,
+    gone: Option<u32>,
 ) -> Result<u64, String> {
     let plan = engine.plan();
     let emit_after = disk.emit_after.ok_or("nothing was stored")?;
@@ -114,6 +115,10 @@ pub fn rows(
         });
         for (open, value, warm) in reference.rows.iter().filter(|(open, ..)| close(*open) > emit_after) {
             let Some(entry) = mine.iter().find(|r| r.open_time == *open) else {
+                // A symbol that was taken off the list cannot load its history again after a crash.
+                if gone == Some(symbol as u32) {
+                    continue;
+                }
                 return Err(format!("{name}: row {open} has no fate"));
             };
             match &entry.fate {

@@ -248,7 +248,7 @@ impl World {
             let skipped = self.catch_up == CatchUp::Skip;
             // The last row may be stored and not yet written.
             self.flush()?;
-            let n = check::rows(&self.disk, &self.shelves, &self.engine, &self.truths, skipped)?;
+            let n = check::rows(&self.disk, &self.shelves, &self.engine, &self.truths, skipped, gone)?;
             self.totals.count("rows emitted", n);
         }
         self.totals.count("bars taken", self.disk.bars.len() as u64);
@@ -415,6 +415,7 @@ impl World {
                 mute_ms: 90_000,
                 rows_per_request: 5,
                 archive: self.seed % 2 == 0,
+                until: Ts(i64::MAX),
             },
             supply: if self.seed % 5 == 0 { Supply::Poll } else { Supply::Streams(LIMITS) },
         };
