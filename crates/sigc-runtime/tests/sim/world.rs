@@ -410,7 +410,7 @@ impl World {
                 grace_ms: 5_000,
                 settle_ms: 2_000,
                 lonely_ms: 60_000,
-                repair_ms: 180_000,
+                repair_ms: if self.rest_down.is_some() { 180_000 } else { 900_000 },
                 first_frame_ms: 15_000,
                 mute_ms: 90_000,
                 rows_per_request: 5,
