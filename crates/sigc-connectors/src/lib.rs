@@ -2,7 +2,7 @@
 //!
 //! * [`bars`] reads bar files: csv, csv.gz, zip and parquet, checked row by row.
 //! * [`generate`] makes bars from a seed, for trying a pipeline without any file.
-//! * `sources` are the data steps: what a venue's bars hold, which intervals it offers.
+//! * `sources` are the data steps, and [`venue`] how their exchanges are spoken to.
 //! * [`sinks`] stores rows: `csv_append` for a run, a table file for a backfill.
 
 pub mod bars;
@@ -10,7 +10,7 @@ pub mod generate;
 pub mod sinks;
 mod sources;
 
-pub use sources::SOURCES;
+pub use sources::{SOURCES, VENUES, venue};
 
 use sigc_catalog::Step;
 

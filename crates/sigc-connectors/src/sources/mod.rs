@@ -1,19 +1,31 @@
-//! Data steps: one file each with its pure facts. A source's connection stands beside them in a driver.
+//! Data steps: the pure facts of each, and how its venue is spoken to.
+//!
+//! A folder holds the products of one exchange: a file per product with its data step and its limits, and beside them
+//! the readers and writers they share. Nothing here does I/O; see [`sigc_runtime::venue`] for the contract.
 
-mod binance_futures;
-mod binance_spot;
-mod bybit_linear;
-mod bybit_spot;
+mod binance;
+mod bybit;
 mod files;
 mod spelling;
+mod wire;
 
 use sigc_catalog::DataStep;
+use sigc_runtime::venue::Venue;
 
 /// All data steps.
 pub static SOURCES: &[&DataStep] = &[
-    &binance_futures::BINANCE_FUTURES,
-    &binance_spot::BINANCE_SPOT,
-    &bybit_linear::BYBIT_LINEAR,
-    &bybit_spot::BYBIT_SPOT,
+    &binance::futures::BINANCE_FUTURES,
+    &binance::spot::BINANCE_SPOT,
+    &bybit::linear::BYBIT_LINEAR,
+    &bybit::spot::BYBIT_SPOT,
     &files::FILES,
 ];
+
+/// All venues, in the order of their data steps.
+pub static VENUES: &[&dyn Venue] =
+    &[&binance::futures::VENUE, &binance::spot::VENUE, &bybit::linear::VENUE, &bybit::spot::VENUE];
+
+/// The venue behind a data step, by the step's name; `None` for steps without a venue.
+pub fn venue(name: &str) -> Option<&'static dyn Venue> {
+    VENUES.iter().copied().find(|v| v.name() == name)
+}

@@ -1,4 +1,4 @@
-//! Bar files to bars, rows to files.
+//! Bar files to bars, rows to files, messages of venues to bars.
 
 mod bars_checks;
 mod bars_formats;
@@ -7,9 +7,15 @@ mod broken_bytes;
 mod csv_append;
 mod generated;
 mod tables;
+mod venue_answers;
+mod venue_captures;
+mod venue_frames;
+mod venue_hostile;
+mod venue_requests;
 
 use sigc_connectors::bars::{BarsError, ReadOptions, SymbolBars, read_bars};
 use sigc_market::{Interval, Symbol};
+use sigc_runtime::venue::Venue;
 use std::path::{Path, PathBuf};
 
 fn interval(text: &str) -> Interval {
@@ -31,6 +37,16 @@ fn read_some(path: &Path, every: &str, symbols: &[&str]) -> Result<Vec<SymbolBar
     let opts = ReadOptions { symbols: Some(&symbols), ..ReadOptions::all(interval(every)) };
     read_bars(path, &opts, &mut |_| {})
 }
+
+/// A venue by the name of its data step.
+fn venue(name: &str) -> &'static dyn Venue {
+    sigc_connectors::venue(name).expect("tests name venues that exist")
+}
+
+const FUTURES: &str = "data.binance_futures";
+const SPOT: &str = "data.binance_spot";
+const LINEAR: &str = "data.bybit_linear";
+const BYBIT_SPOT: &str = "data.bybit_spot";
 
 /// A file in a folder of its own, which goes away with the guard.
 fn file(name: &str, content: impl AsRef<[u8]>) -> (tempfile::TempDir, PathBuf) {

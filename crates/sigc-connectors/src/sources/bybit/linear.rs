@@ -1,24 +1,29 @@
-//! `data.bybit_spot`: bars of Bybit spot markets.
+//! `data.bybit_linear`: bars of Bybit USDT perpetuals.
 
-use super::spelling::joined_capitals;
+use super::super::spelling::joined_capitals;
+use super::{INTERVALS, Product};
 use sigc_catalog::{DataStep, GAP, INTERVAL, Info, LABEL, Param, UNIVERSE};
 use sigc_market::Field;
 
 const REST_URL: Param<String> =
     Param::url("rest_url", "base address of the REST interface").default("https://api.bybit.com");
 const WS_URL: Param<String> =
-    Param::url("ws_url", "base address of the streams").default("wss://stream.bybit.com/v5/public/spot");
+    Param::url("ws_url", "base address of the streams").default("wss://stream.bybit.com/v5/public/linear");
 
-pub(super) static BYBIT_SPOT: DataStep = DataStep {
+const NAME: &str = "data.bybit_linear";
+
+pub(in super::super) static BYBIT_LINEAR: DataStep = DataStep {
     info: Info {
-        name: "data.bybit_spot",
+        name: NAME,
         capability: "shared",
-        summary: "bars of Bybit spot markets",
+        summary: "bars of Bybit USDT perpetuals",
         doc: "Closed bars with quote volume (the venue calls it turnover); no number of trades and no taker volumes.",
         params: &[&UNIVERSE, &INTERVAL, &GAP, &LABEL, &REST_URL, &WS_URL],
     },
     fields: &[Field::Open, Field::High, Field::Low, Field::Close, Field::Volume, Field::QuoteVolume],
-    intervals: &["1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "12h", "1d", "1w", "1M"],
+    intervals: INTERVALS,
     respell: joined_capitals,
     request: Some((1000, 1)),
 };
+
+pub(in super::super) static VENUE: Product = Product { name: NAME, category: "linear" };
