@@ -1,0 +1,9 @@
+//! Tests of the journal as its users see it.
+
+mod bounds;
+mod contract;
+mod crash;
+mod damage;
+mod model;
+mod opening;
+mod property;
