@@ -9,9 +9,11 @@
 //! - [`Journal::open`]: makes or opens it, and gives [`Restored`](entry::Restored): what a run needs to go on.
 //! - [`Journal::reader`], [`JournalReader::open`]: readers beside the writer, in this process and in others.
 //! - [`Options`]: how much is kept. Old entries go, their counts stay.
+//! - [`audit()`], [`why()`]: the ledger summed up, and one row of it.
 //!
 //! Everything read from the file is checked, and a file that is not as it was written is refused as a whole.
 
+pub mod audit;
 mod codec;
 mod commit;
 mod error;
@@ -24,7 +26,9 @@ mod run;
 mod store;
 mod tables;
 mod tally;
+pub mod why;
 
+pub use audit::{Audit, audit};
 pub use error::JournalError;
 pub use identity::{Difference, Identity, SourceIdentity, default_state_dir};
 pub use journal::{Journal, Opened, Options};
@@ -32,3 +36,4 @@ pub use reader::JournalReader;
 pub use run::RunEntry;
 pub use sigc_runtime::live::entry;
 pub use store::FORMAT;
+pub use why::{Why, why};

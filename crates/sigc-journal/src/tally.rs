@@ -151,11 +151,6 @@ impl Standing {
         Ok(standing)
     }
 
-    /// Up to which number every sink has confirmed; without sinks, everything.
-    pub fn confirmed(&self) -> u64 {
-        self.cursors.iter().copied().min().unwrap_or(self.last_seq)
-    }
-
     /// True before the first entry.
     pub fn is_new(&self) -> bool {
         self.bars.is_empty() && self.rows.is_empty() && self.snapshots.is_empty() && self.emit_after.is_none()

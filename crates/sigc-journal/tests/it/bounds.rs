@@ -11,12 +11,12 @@ use std::fs;
 
 const QUARTER: i64 = 900_000;
 
-/// The `n`th batch: 64 bars of three symbols, rows, snapshots and cursors behind them.
+/// The `n`th batch: 320 bars of three symbols, rows, snapshots and cursors behind them.
 fn batch(n: i64, confirmed: bool) -> Batch {
     let mut batch = Batch::default();
     let identity = identity();
     for symbol in 0..3u32 {
-        for k in 64 * n..64 * (n + 1) {
+        for k in 320 * n..320 * (n + 1) {
             let open_time = Ts(START + QUARTER * k);
             let row = open_time.0 / QUARTER;
             let bar = Bar::ohlcv(open_time, 100.0, 101.0, 99.0, 100.0 + k as f64, 7.0);
@@ -34,7 +34,7 @@ fn batch(n: i64, confirmed: bool) -> Batch {
         };
         let seq = (3 * n) as u64 + u64::from(symbol) + 1;
         batch.rows.push(RowEntry { symbol, open_time, fate: RowFate::Emitted { seq, record } });
-        let at = Ts(START + QUARTER * 64 * (n + 1));
+        let at = Ts(START + QUARTER * 320 * (n + 1));
         batch.snapshots.push(SnapshotEntry { symbol, at, bytes: vec![n as u8; 4_000] });
     }
     if confirmed {
@@ -44,7 +44,7 @@ fn batch(n: i64, confirmed: bool) -> Batch {
     batch
 }
 
-/// 1,100 batches of 192 bars: over 200,000 entries.
+/// 220 batches of 960 bars: over 200,000 entries.
 #[test]
 fn two_hundred_thousand_entries_take_the_space_of_those_kept() {
     let dir = tempfile::tempdir().expect("a temporary folder");
@@ -52,15 +52,15 @@ fn two_hundred_thousand_entries_take_the_space_of_those_kept() {
     let mut journal = Journal::open(dir.path(), &identity(), options.clone()).expect("made").journal;
     let path = journal.path().to_owned();
     let length = || fs::metadata(&path).expect("the file").len();
-    let mut after_100 = 0;
-    for n in 0..1_100 {
+    let mut after_50 = 0;
+    for n in 0..220 {
         journal.commit(&batch(n, true)).expect("stored");
-        if n == 100 {
-            after_100 = length();
+        if n == 50 {
+            after_50 = length();
         }
     }
     // By then everything that is kept was there once; what comes later takes the place of what goes.
-    assert!(length() <= 2 * after_100, "{} bytes after 100 batches, {} after 1,100", after_100, length());
+    assert!(length() <= 2 * after_50, "{} bytes after 50 batches, {} after 220", after_50, length());
     assert!(length() < 4 << 20, "{} bytes", length());
     let reader = journal.reader();
     assert_eq!(reader.bars(0, 1, i64::MIN, i64::MAX).expect("readable").len(), 500);
@@ -76,25 +76,26 @@ fn a_full_journal_says_so_and_recovers_when_sinks_catch_up() {
     let dir = tempfile::tempdir().expect("a temporary folder");
     let options = Options { keep_bars: 50, keep_rows: 10, max_bytes: 2 << 20, ..Options::default() };
     let mut journal = Journal::open(dir.path(), &identity(), options.clone()).expect("made").journal;
-    let rows_only = |n| Batch { rows: batch(n, false).rows, ..Batch::default() };
+    // A hundred times three rows.
+    let rows_only = |n: i64| Batch { rows: (100 * n..100 * (n + 1)).flat_map(|n| batch(n, false).rows).collect(), ..Batch::default() };
     let mut n = 0;
     let error = loop {
         match journal.commit(&rows_only(n)) {
             Ok(()) => n += 1,
             Err(error) => break error,
         }
-        assert!(n < 50_000, "no limit");
+        assert!(n < 500, "no limit");
     };
     assert!(matches!(error, JournalError::Full { .. }), "{error}");
     assert_eq!(error.code(), "E0524");
-    let seq = 3 * n as u64;
+    let seq = 300 * n as u64;
     assert_eq!(journal.reader().rows_after(0, usize::MAX).expect("readable").len() as u64, seq, "none is lost");
-    for _ in 0..200 {
+    for _ in 0..100 {
         let cursors = vec![CursorEntry { sink: 0, seq }, CursorEntry { sink: 1, seq }];
         journal.commit(&Batch { cursors, ..Batch::default() }).expect("cursors are always taken");
     }
     journal.commit(&rows_only(n)).expect("there is room again");
     drop(journal);
     let opened = Journal::open(dir.path(), &identity(), options).expect("sound");
-    assert_eq!(opened.journal.last_seq(), seq + 3);
+    assert_eq!(opened.journal.last_seq(), seq + 300);
 }

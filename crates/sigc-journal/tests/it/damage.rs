@@ -41,17 +41,19 @@ fn flipped_bytes_are_refused_or_harmless() {
     let expected = (model.restored(), model.rows_after(0).len());
     assert_eq!(opened(dir.path(), &sound, "as written"), Some(expected.clone()));
     let mut r = Random(3);
-    // Every byte of the header, and positions all over the file.
-    let all = (0..320).chain((0..sound.len()).step_by(sound.len() / 700));
+    // Every bit of the header's flags, every byte of the header, and positions all over the file.
+    let flags = (0..16).flat_map(|at| (0..8).map(move |bit| (at, bit)));
+    let all = (16..320).chain((0..sound.len()).step_by(sound.len() / 300));
+    let all: Vec<(usize, u64)> = flags.chain(all.map(|at| (at, r.below(8)))).collect();
     let mut refused = 0;
     let mut rolled_back = Vec::new();
-    for at in all {
+    for (at, bit) in all {
         let mut bytes = sound.clone();
-        bytes[at] ^= 1 << r.below(8);
+        bytes[at] ^= 1 << bit;
         match opened(dir.path(), &bytes, &format!("byte {at}")) {
             None => refused += 1,
             Some(found) if found == expected => {}
-            Some(_) => rolled_back.push(at),
+            Some(_) => rolled_back.push((at, bit)),
         }
     }
     assert!(rolled_back.is_empty(), "half read after a change of {rolled_back:?}");
@@ -97,6 +99,37 @@ fn readers_take_no_changed_value() {
         if let Ok(rows) = reader.rows_after(0, usize::MAX) {
             // Rows may be missing from a view of a damaged tree; none may be another.
             assert!(rows.iter().all(|row| expected.contains(row)), "byte {at}");
+        }
+    }
+}
+
+/// The one bit that nothing in the file can vouch for: in the image of a crash it says which of the last two commits
+/// is the newer. Turned, it gives the journal as of the commit before, whole: as if the crash had come earlier.
+#[test]
+fn one_bit_of_a_crash_image_takes_back_one_commit() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let mut journal = Journal::open(dir.path(), &identity(), Options::default()).expect("made").journal;
+    let mut model = Model::new(identity());
+    let mut r = Random(11);
+    let mut before = model.clone();
+    for _ in 0..12 {
+        before = model.clone();
+        let batch = model.batch(&mut r);
+        journal.commit(&batch).expect("stored");
+        model.commit(&batch);
+    }
+    let image = fs::read(dir.path().join("journal.redb")).expect("the file");
+    let other = tempfile::tempdir().expect("a temporary folder");
+    let expected = (model.restored(), model.rows_after(0).len());
+    assert_eq!(opened(other.path(), &image, "as left"), Some(expected.clone()));
+    for (at, bit) in (0..16).flat_map(|at| (0..8).map(move |bit| (at, bit))) {
+        let mut bytes = image.clone();
+        bytes[at] ^= 1 << bit;
+        let found = opened(other.path(), &bytes, &format!("byte {at}"));
+        if (at, bit) == (9, 0) {
+            assert_eq!(found, Some((before.restored(), before.rows_after(0).len())));
+        } else {
+            assert!(found.is_none() || found == Some(expected.clone()), "byte {at}, bit {bit}");
         }
     }
 }

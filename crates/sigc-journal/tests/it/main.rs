@@ -4,6 +4,7 @@ mod bounds;
 mod contract;
 mod crash;
 mod damage;
+mod ledger;
 mod model;
 mod opening;
 mod property;

@@ -27,7 +27,7 @@ fn after_a_crash(dir: &Path, options: &Options, model: &Model) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, max_shrink_iters: 64, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 16, max_shrink_iters: 64, ..ProptestConfig::default() })]
 
     #[test]
     fn journal_and_model_agree(seed in 1u64.., steps in 1usize..40, keep in 1u32..60) {
