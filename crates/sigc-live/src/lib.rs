@@ -1,3 +1,18 @@
 //! Tasks around the machines: sockets, requests, sinks, metrics, shutdown.
+//!
+//! [`run()`](run::run) is the way in: it takes a [`RunSpec`](spec::RunSpec) and gives a [`Summary`](run::Summary).
+//!
+//! * [`net`] speaks to venues: connections, requests, archives, limits, clocks.
+//! * `source` carries out what a data step's feed orders; `compute` owns the conductor on a thread of its own; `store`
+//!   and `deliver` are the journal's and the sinks' threads; [`run`](mod@run) starts and ends them all.
+//!
+//! Every task has an owner that awaits it, every queue a bound, every wait on the network a limit.
 
+mod compute;
+pub mod deliver;
+pub mod net;
 pub mod pace;
+pub mod run;
+mod source;
+pub mod spec;
+mod store;
