@@ -11,7 +11,7 @@ use sigc_engine::EngineError;
 use sigc_journal::Journal;
 use sigc_market::Ts;
 use sigc_runtime::live::conductor::{Conductor, Event, Note, Order, Out};
-use sigc_runtime::live::entry::RowEntry;
+use sigc_runtime::live::entry::{BarEntry, RowEntry};
 use sigc_runtime::live::feed::FeedOrder;
 use sigc_runtime::live::outbox::Delivery;
 use std::sync::Arc;
@@ -57,7 +57,7 @@ pub(crate) enum Reached {
 }
 
 /// What the owner holds.
-pub(crate) struct Compute<W> {
+pub(crate) struct Compute {
     pub conductor: Conductor,
     pub events: mpsc::Receiver<Event>,
     pub feeds: Vec<mpsc::Sender<FeedOrder>>,
@@ -70,13 +70,15 @@ pub(crate) struct Compute<W> {
     pub until: Option<Ts>,
     pub phase: watch::Receiver<Phase>,
     pub reached: watch::Sender<Reached>,
-    pub watcher: W,
+    pub watcher: Box<dyn Watcher>,
 }
 
 /// Is told what happens, on the owner's thread: it must return at once.
-pub(crate) trait Watcher: Send {
+pub trait Watcher: Send {
     /// Something a person may want to know.
     fn note(&mut self, conductor: &Conductor, note: &Note);
+    /// A bar was decided.
+    fn bar(&mut self, conductor: &Conductor, bar: &BarEntry);
     /// A row has its fate.
     fn row(&mut self, row: &RowEntry, now: Ts);
     /// Called a few times a second.
@@ -97,7 +99,7 @@ pub(crate) struct Ended {
     pub unstored: usize,
 }
 
-impl<W: Watcher> Compute<W> {
+impl Compute {
     /// Runs until the phase says so, on a runtime of its own thread.
     pub async fn run(mut self) -> Ended {
         let mut failure: Option<EngineError> = None;
@@ -191,6 +193,9 @@ impl<W: Watcher> Compute<W> {
         let now = self.clock.now();
         for note in out.notes.drain(..) {
             self.watcher.note(&self.conductor, &note);
+        }
+        for bar in out.bars.drain(..) {
+            self.watcher.bar(&self.conductor, &bar);
         }
         for row in out.rows.drain(..) {
             self.watcher.row(&row, now);

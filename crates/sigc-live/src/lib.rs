@@ -11,8 +11,10 @@
 mod compute;
 pub mod deliver;
 pub mod net;
+pub mod observe;
 pub mod pace;
 pub mod run;
 mod source;
 pub mod spec;
 mod store;
+pub mod watch;

@@ -8,6 +8,8 @@ use crate::deliver::{self, Delivered, Wrote};
 use crate::net::archive::Archives;
 use crate::net::clock::VenueClock;
 use crate::net::http::Http;
+use crate::net::observe::Observe;
+use crate::pace::Pace;
 use crate::source::{VenueSource, idle};
 use crate::spec::{RunSpec, SourceIo, SourceSpec};
 use crate::store::{self, Job, Stored};
@@ -18,6 +20,7 @@ use sigc_runtime::live::conductor::{Conductor, Event, ResumeError, Setup};
 use sigc_runtime::live::feed::FeedOrder;
 use sigc_runtime::live::retry::{Retry, RetryPolicy};
 use sigc_runtime::live::shutdown::{Order, Part, Report, Shutdown, Stage};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
@@ -57,15 +60,14 @@ impl Stop {
 /// What is told of a run while it goes on.
 pub trait Observer: Send + Sync + 'static {
     /// A watcher of the compute owner.
-    fn watcher(&self) -> Box<dyn WatchRun>;
+    fn watcher(&self) -> Box<dyn Watcher>;
+    /// What is told of a data step's requests.
+    fn requests(&self, source: usize) -> Arc<dyn Observe>;
     /// A batch of the journal.
     fn stored(&self, seconds: f64, entries: usize, works: bool);
     /// A batch of a sink: rows, seconds from each row's close until it was confirmed, seconds of the write.
     fn delivered(&self, sink: usize, from_close: &[f64], seconds: f64);
 }
-
-/// See [`crate::compute`].
-pub use crate::compute::Watcher as WatchRun;
 
 /// What a run did.
 #[derive(Debug)]
@@ -169,7 +171,7 @@ async fn conduct(mut spec: RunSpec, stop: &Stop, observer: Arc<dyn Observer>) ->
     if is_new {
         spec.journal.set_emit_after(conductor.emit_after())?;
     }
-    spec.journal.set_run(&started.entry(None, "running"))?;
+    spec.journal.set_run(&started.entry(None, None))?;
     let reader = spec.journal.reader();
 
     // Threads: the journal, one per sink, the compute owner.
@@ -196,7 +198,7 @@ async fn conduct(mut spec: RunSpec, stop: &Stop, observer: Arc<dyn Observer>) ->
         let (orders_in, orders) = mpsc::channel(ORDERS);
         let (stop, stopped) = watch::channel(false);
         source_tasks.push(SourceTask { name: format!("source {}", source.using), stop });
-        start_source(number, source, spec.pace, events_in.clone(), orders, stopped, &mut tasks);
+        start_source(number, source, spec.pace, &observer, (events_in.clone(), orders, stopped), &mut tasks);
         feeds.push(orders_in);
     }
     drop(events_in);
@@ -333,7 +335,7 @@ async fn conduct(mut spec: RunSpec, stop: &Stop, observer: Arc<dyn Observer>) ->
         Why::Until => "reached its end",
         Why::Engine(_) => "the engine refused a bar",
     };
-    let _ = ended.jobs.try_send(Job::Run(started.entry(Some(clock.now()), reason)));
+    let _ = ended.jobs.try_send(Job::Run(started.entry(Some(clock.now()), Some(reason))));
     drop(ended.jobs);
     if join_within(ended.journal, limits.connections).is_none() {
         end.clean = false;
@@ -364,7 +366,7 @@ fn process_clock(spec: &RunSpec) -> Arc<VenueClock> {
 }
 
 /// Reads every venue's clock: what is closed is a question to it.
-async fn reach_venues(sources: &[SourceSpec], pace: crate::pace::Pace, stop: &Stop) -> Result<(), StartError> {
+async fn reach_venues(sources: &[SourceSpec], pace: Pace, stop: &Stop) -> Result<(), StartError> {
     let begun = Instant::now();
     for source in sources {
         let SourceIo::Venue(io) = &source.io else { continue };
@@ -387,10 +389,9 @@ async fn reach_venues(sources: &[SourceSpec], pace: crate::pace::Pace, stop: &St
 fn start_source(
     number: usize,
     source: SourceSpec,
-    pace: crate::pace::Pace,
-    events: mpsc::Sender<Event>,
-    orders: mpsc::Receiver<FeedOrder>,
-    stop: watch::Receiver<bool>,
+    pace: Pace,
+    observer: &Arc<dyn Observer>,
+    (events, orders, stop): (mpsc::Sender<Event>, mpsc::Receiver<FeedOrder>, watch::Receiver<bool>),
     tasks: &mut JoinSet<usize>,
 ) {
     match source.io {
@@ -402,12 +403,16 @@ fn start_source(
         }
         SourceIo::Venue(io) => {
             let http = Arc::new(Http::new(pace));
-            let archives = io.archives.map(|(base, folder)| Arc::new(Archives::new(&base, &folder, http)));
+            let told = observer.requests(number);
+            let open = |(base, folder): (String, PathBuf)| {
+                Arc::new(Archives::new(&base, &folder, http).observed(Arc::clone(&told)))
+            };
+            let archives = io.archives.map(open);
             let task = VenueSource {
                 number,
                 symbols: Arc::new(source.setup.symbols),
                 interval: source.setup.terms.interval,
-                rest: io.rest,
+                rest: io.rest.observed(told),
                 ws_base: io.ws_base,
                 archives,
                 pace,
@@ -427,4 +432,17 @@ struct RunEntryDraft {
     at: Ts,
     id: String,
     configuration: serde_json::Value,
+}
+
+impl RunEntryDraft {
+    fn entry(&self, stopped: Option<Ts>, end: Option<&str>) -> RunEntry {
+        RunEntry {
+            id: self.id.clone(),
+            started: self.at,
+            stopped,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            config: self.configuration.clone(),
+            end: end.map(str::to_owned),
+        }
+    }
 }

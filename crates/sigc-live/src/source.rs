@@ -72,7 +72,7 @@ impl VenueSource {
         loop {
             tokio::select! {
                 biased;
-                _ = stop.wait_for(|stop| *stop) => break,
+                () = told(&mut stop) => break,
                 order = orders.recv() => match order {
                     Some(order) => self.carry_out(order, &mut links, &mut tasks),
                     None => break,
@@ -165,7 +165,7 @@ impl VenueSource {
     ) {
         tokio::select! {
             biased;
-            _ = stop.wait_for(|stop| *stop) => return,
+            () = told(&mut stop) => return,
             () = self.rest.gate().connect_turn() => {}
         }
         let spec = LinkSpec {
@@ -239,7 +239,7 @@ impl VenueSource {
         let now = self.rest.gate().clock().now();
         let wanted = Wanted { now, soon_ms: SOON_MS, needed_from };
         for finding in check(&self.symbols, &listing.listed, &wanted) {
-            if !finding.is_fatal() {
+            if !finding.kind.is_fatal() {
                 tracing::warn!(symbol = %finding.symbol, "{finding}");
                 continue;
             }
@@ -277,9 +277,14 @@ impl VenueSource {
 /// A data step that needs no tasks: takes orders, of which there are none.
 pub(crate) async fn idle(mut orders: mpsc::Receiver<FeedOrder>, mut stop: watch::Receiver<bool>) {
     tokio::select! {
-        _ = stop.wait_for(|stop| *stop) => {}
+        () = told(&mut stop) => {}
         () = async { while orders.recv().await.is_some() {} } => {}
     }
+}
+
+/// Returns when `stop` is true or its sender is gone.
+async fn told(stop: &mut watch::Receiver<bool>) {
+    let _ = stop.wait_for(|stop| *stop).await;
 }
 
 fn ticks(every: Duration) -> tokio::time::Interval {

@@ -48,6 +48,8 @@ pub enum Command {
     Verify(Verify),
     /// Run a pipeline and write its predictions to its sinks.
     Run(Run),
+    /// Open the simulated exchange as a server: Binance and Bybit over real sockets, seeded, with faults by script.
+    Sim(Sim),
     /// Print the page of a diagnostic code.
     Explain(Explain),
     /// List the steps that pipelines can use, or show one.
@@ -174,12 +176,105 @@ pub struct Run {
     /// How recorded bars are read.
     #[command(flatten)]
     pub recorded: BarsArgs,
+    /// Run against the simulated exchange, in this process; rows go to files below `sigc-simulated`.
+    #[arg(long, conflicts_with = "exchange")]
+    pub simulate: bool,
+    /// Run against a simulated exchange that `sigc sim` has opened: HOST:PORT.
+    #[arg(long)]
+    pub exchange: Option<String>,
+    /// What goes wrong at the simulated exchange: none, random, or a file with a script.
+    #[arg(long, requires = "simulate")]
+    pub faults: Option<String>,
+    /// Seed of the simulated exchange.
+    #[arg(long, default_value_t = 7, requires = "simulate")]
+    pub seed: u64,
     /// Stop at this instant: ISO 8601, for example 2025-06-01T00:00:00Z.
     #[arg(long)]
     pub until: Option<String>,
-    /// Replay at N times real speed; as fast as possible when left out.
+    /// N times real speed, for --replay (as fast as possible when left out) and --simulate (60 when left out).
     #[arg(long)]
     pub speed: Option<f64>,
+    /// The folder of journal, logs and archives; `sigc-state/NAME` when left out.
+    #[arg(long, env = "SIGC_STATE")]
+    pub state: Option<PathBuf>,
+    /// Where metrics and health are served, such as 127.0.0.1:9464; nowhere when left out.
+    #[arg(long, env = "SIGC_LISTEN")]
+    pub listen: Option<std::net::SocketAddr>,
+    /// The folder of log files; `logs` below the state when left out.
+    #[arg(long)]
+    pub log_folder: Option<PathBuf>,
+    /// What is logged: error, warn, info, debug, or directives such as info,sigc_live=debug.
+    #[arg(long, default_value = "info", env = "SIGC_LOG")]
+    pub log_level: String,
+    /// How log lines look.
+    #[arg(long, value_enum, default_value_t = LogFormat::Human)]
+    pub log_format: LogFormat,
+}
+
+impl Run {
+    /// A replay of a file or folder of bars, with nothing else asked for.
+    pub fn of_bars(file: &str, bars: &str) -> Run {
+        Run {
+            file: file.into(),
+            replay: vec![bars.into()],
+            recorded: BarsArgs { bars_interval: None, symbols: None },
+            simulate: false,
+            exchange: None,
+            faults: None,
+            seed: 7,
+            until: None,
+            speed: None,
+            state: None,
+            listen: None,
+            log_folder: None,
+            log_level: "info".into(),
+            log_format: LogFormat::Human,
+        }
+    }
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Human,
+    /// One JSON object a line.
+    Json,
+}
+
+/// `sigc sim`
+#[derive(Debug, Args)]
+pub struct Sim {
+    /// What trades there, separated by commas.
+    #[arg(long, value_delimiter = ',', default_value = "BTCUSDT,ETHUSDT,SOLUSDT,XRPUSDT")]
+    pub symbols: Vec<String>,
+    /// Where it listens.
+    #[arg(long, default_value = "127.0.0.1:0")]
+    pub listen: std::net::SocketAddr,
+    /// Venue seconds per real second, 1 to 50000.
+    #[arg(long, default_value_t = 1.0)]
+    pub speed: f64,
+    /// Seed of prices, lags and random faults.
+    #[arg(long, default_value_t = 7)]
+    pub seed: u64,
+    /// Venue time at the start: ISO 8601.
+    #[arg(long)]
+    pub start: Option<String>,
+    /// Days of history before the start.
+    #[arg(long, default_value_t = 120)]
+    pub history_days: u32,
+    /// Interval of the bars that all others are made of.
+    #[arg(long, default_value = "1m")]
+    pub base: String,
+    /// What goes wrong: none, random, or a file with a script.
+    #[arg(long)]
+    pub faults: Option<String>,
+    /// Ends after so many real seconds.
+    #[arg(long)]
+    pub real_seconds: Option<u64>,
+    /// At the end, write the true bars into this folder, for `sigc backfill --bars`.
+    #[arg(long)]
+    pub truth: Option<PathBuf>,
 }
 
 /// `sigc explain`

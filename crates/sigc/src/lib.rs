@@ -9,11 +9,15 @@ pub mod cli;
 mod commands;
 pub mod failure;
 pub mod host;
+pub mod live;
 pub mod load;
 pub mod models;
 mod progress;
 pub mod report;
 mod run_failure;
+pub mod secrets;
+mod simulate;
+mod sinks;
 pub mod terminal;
 
 use clap::Parser;
@@ -60,6 +64,7 @@ fn dispatch(command: Command, term: &mut Terminal) -> Outcome {
         Command::Backfill(args) => commands::backfill::run(&args, term),
         Command::Verify(args) => commands::verify::run(&args, term),
         Command::Run(args) => commands::run::run(&args, term),
+        Command::Sim(args) => commands::sim::run(&args, term),
         Command::Explain(args) => commands::explain::run(&args, term),
         Command::Features(args) => commands::features::run(&args, term),
         Command::Schema => commands::schema::run(term),

@@ -55,6 +55,11 @@ impl Terminal {
         }
     }
 
+    /// Results so far reach whoever reads them.
+    pub fn flush(&mut self) {
+        let _ = self.out.flush();
+    }
+
     /// A note or an error.
     pub fn note(&mut self, text: &str) {
         let _ = self.out.flush();

@@ -193,6 +193,8 @@ pub struct Out {
     pub orders: Vec<Order>,
     /// What to say.
     pub notes: Vec<Note>,
+    /// Bars that were decided.
+    pub bars: Vec<BarEntry>,
     /// Rows of the emission, with their fate.
     pub rows: Vec<RowEntry>,
 }
@@ -521,7 +523,9 @@ impl Conductor {
             if let Some(fate) = self.decided.remove(&id) {
                 release.fate = fate;
             } else if interval.close_of(release.row) > self.emit_after {
-                self.journal.pending.bars.push(BarEntry { id, fate: release.fate, at: now });
+                let entry = BarEntry { id, fate: release.fate, at: now };
+                self.journal.pending.bars.push(entry);
+                out.bars.push(entry);
             }
             if let Some(lane) = self.lane_of[source][symbol as usize] {
                 self.lanes[lane].push(source, release.row, &release.fate);

@@ -46,14 +46,7 @@ pub fn run(args: &Demo, term: &mut Terminal) -> Outcome {
     let Some(plan) = &loaded.compiled.plan else { return Err(Failure::reported()) };
     let bars = make_bars(plan, args.seed, term)?;
     make_checkpoint(plan, &bars, args.seed, term)?;
-    let run = Run {
-        file: file.into(),
-        replay: vec!["bars".into()],
-        recorded: crate::bars::BarsArgs { bars_interval: None, symbols: None },
-        until: None,
-        speed: None,
-    };
-    let status = super::run::run(&run, term)?;
+    let status = super::run::run(&Run::of_bars(file, "bars"), term)?;
     term.note(&format!("\nagain: cd {} && sigc run {file} --replay bars", args.dir.display()));
     Ok(status)
 }

@@ -1,4 +1,4 @@
-//! `sigc run`: a pipeline to its sinks. Recorded bars take the place of the live source.
+//! `sigc run`: a pipeline to its sinks, live or with recorded bars in place of the live source.
 
 use crate::bars::read;
 use crate::cli::Run;
@@ -7,16 +7,12 @@ use crate::load::load_sound;
 use crate::models::load_models;
 use crate::progress::Progress;
 use crate::run_failure::{engine_failure, replay_failure, sink_failure};
+use crate::sinks::open_sinks;
 use crate::terminal::Terminal;
-use sigc_compiler::typed::{TSink, Typed};
-use sigc_connectors::sinks::csv_append::step::{CSV_APPEND, KEY, PATH};
-use sigc_connectors::sinks::csv_append::{CsvAppend, DedupColumn};
 use sigc_engine::Engine;
 use sigc_market::Ts;
-use sigc_plan::{ColumnId, Plan};
+use sigc_plan::ColumnId;
 use sigc_runtime::replay::{Replay, SinkSlot, Summary, replay};
-use sigc_runtime::{RecordSchema, Written};
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// Runs recorded bars through the live driver to the sinks.
@@ -26,19 +22,18 @@ pub fn run(args: &Run, term: &mut Terminal) -> Outcome {
         return Err(Failure::reported());
     };
     if args.replay.is_empty() {
-        return Err(Failure::coded(
-            "E0518",
-            "live sources are not available in this version",
-            "`--replay PATH` runs recorded bars through the same engine and sinks",
-        ));
+        return super::live::run(args, plan, typed, term);
     }
     let until = args.until.as_deref().map(instant).transpose()?;
     if args.speed.is_some_and(|s| !(s.is_finite() && s > 0.0)) {
         return Err(Failure::usage("`--speed` is a number above 0", "leave it out to replay as fast as possible"));
     }
+    if args.simulate {
+        return Err(Failure::usage("`--simulate` and `--replay` exclude each other", "leave one of them out"));
+    }
     let recorded = read(plan, &args.replay, &args.recorded, term)?;
     let mut models = load_models(plan, &recorded.symbols)?;
-    let mut sinks = open_sinks(plan, typed, term)?;
+    let mut sinks = open_sinks(plan, typed, false, None, term)?;
     let outputs: Vec<ColumnId> =
         std::iter::once(plan.emission.column).chain(plan.emission.extra.iter().copied()).collect();
     let engine = Engine::new(plan, &outputs).map_err(|e| engine_failure(e, &recorded.symbols, plan))?;
@@ -59,45 +54,10 @@ pub fn run(args: &Run, term: &mut Terminal) -> Outcome {
     Ok(0)
 }
 
-fn instant(text: &str) -> Result<Ts, Failure> {
+/// Reads an instant of the command line.
+pub(super) fn instant(text: &str) -> Result<Ts, Failure> {
     Ts::parse_iso(text)
         .ok_or_else(|| Failure::usage(format!("`{text}` is not an instant"), "write it as 2025-06-01T00:00:00Z"))
-}
-
-/// Opens every sink of the pipeline, in order.
-fn open_sinks(plan: &Plan, typed: &Typed, term: &mut Terminal) -> Result<Vec<SinkSlot>, Failure> {
-    let name = |c: ColumnId| plan.column(c).name.clone();
-    let mut slots = Vec::new();
-    for sink in &typed.sinks {
-        let schema = RecordSchema {
-            dag_name: plan.name.clone(),
-            frame: plan.frame(plan.emission_frame()).name.clone(),
-            column: name(plan.emission.column),
-            extra: sink.extra.iter().map(|&i| name(plan.emission.extra[i])).collect(),
-            marks: false,
-        };
-        slots.push(SinkSlot {
-            sink: open_sink(sink, &schema, term)?,
-            extra: sink.extra.clone(),
-            written: Written::default(),
-        });
-    }
-    Ok(slots)
-}
-
-fn open_sink(sink: &TSink, schema: &RecordSchema, term: &mut Terminal) -> Result<Box<dyn sigc_runtime::Sink>, Failure> {
-    if !std::ptr::eq(sink.def, &CSV_APPEND) {
-        let message = format!("`{}` has no driver in this program", sink.def.info.name);
-        return Err(Failure { code: None, message, help: None, exit: 1 });
-    }
-    let key = sink.args.get(&KEY).unwrap_or_else(|| vec!["ts".into(), "symbol".into()]);
-    let key: Vec<DedupColumn> =
-        key.iter().map(|k| if k == "ts" { DedupColumn::Ts } else { DedupColumn::Symbol }).collect();
-    let csv = CsvAppend::open(Path::new(&sink.args.get(&PATH)), schema, &key).map_err(sink_failure)?;
-    if let Some(repaired) = csv.repaired() {
-        term.note(&format!("note: {repaired}"));
-    }
-    Ok(Box::new(csv))
 }
 
 fn report(summary: &Summary, sinks: &[SinkSlot], term: &mut Terminal) {

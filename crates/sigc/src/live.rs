@@ -1,0 +1,232 @@
+//! From a compiled pipeline to a run that is ready to begin.
+
+use crate::bars::universe;
+use crate::failure::Failure;
+use crate::models::load_models;
+use crate::run_failure::engine_failure;
+use crate::secrets::Secrets;
+use crate::sinks::open_sinks;
+use crate::terminal::Terminal;
+use sigc_catalog::{Args, Value};
+use sigc_compiler::typed::{self, Typed, What};
+use sigc_connectors::venue;
+use sigc_engine::Engine;
+use sigc_journal::{Identity, Journal, JournalError, Opened, Options};
+use sigc_live::net::gate::Gates;
+use sigc_live::net::http::Http;
+use sigc_live::net::rest::Rest;
+use sigc_live::pace::Pace;
+use sigc_live::spec::{Limits, RunSpec, SinkSpec, SourceIo, SourceSpec, VenueIo};
+use sigc_market::{Interval, Ts};
+use sigc_plan::{ColumnId, FrameId, Plan};
+use sigc_runtime::live::conductor::{CatchUp, SourceSetup};
+use sigc_runtime::live::feed::Supply;
+use sigc_runtime::live::outbox::Batching;
+use sigc_runtime::live::splice::Terms;
+use std::path::Path;
+use std::sync::Arc;
+
+/// `scheduling.buffer_minutes` where it is not written.
+const BUFFER_MS: i64 = 60_000;
+/// A hole is asked for so long before it is declared, for the sake of the bars behind it.
+const REPAIR_MS: i64 = 600_000;
+const DAY_MS: f64 = 86_400_000.0;
+/// Rows of one write, and how long a row waits for others.
+const BATCHING: Batching = Batching { most_rows: 1_024, delay_ms: 0, deadline_ms: 30_000 };
+
+/// Addresses that take the place of those in the pipeline: the simulated exchange's.
+#[derive(Debug, Clone)]
+pub struct Addresses {
+    /// By data step: REST, streams, archives.
+    pub of: fn(&str, &str) -> Option<[String; 3]>,
+    /// The exchange's host and port.
+    pub host: String,
+}
+
+/// What a run needs beside the pipeline.
+pub struct Wanted<'a> {
+    /// Where the journal is.
+    pub state: &'a Path,
+    /// Its id.
+    pub run_id: String,
+    /// How fast time passes.
+    pub pace: Pace,
+    /// Where it ends.
+    pub until: Option<Ts>,
+    /// The simulated exchange, if that is to be used.
+    pub simulated: Option<&'a Addresses>,
+    /// The folder that files of sinks go to instead, so that nothing simulated gets into a real one.
+    pub apart: Option<&'a Path>,
+}
+
+/// Builds a run: models are loaded, sinks and the journal are open.
+///
+/// # Errors
+/// Whatever would keep the run from working, before anything was connected.
+pub fn build(
+    plan: &Plan,
+    typed: &Typed,
+    wanted: &Wanted<'_>,
+    secrets: &mut Secrets,
+    term: &mut Terminal,
+) -> Result<RunSpec, Failure> {
+    let symbols = universe(plan);
+    let models = load_models(plan, &symbols)?;
+    let outputs: Vec<ColumnId> =
+        std::iter::once(plan.emission.column).chain(plan.emission.extra.iter().copied()).collect();
+    let engine = Engine::new(plan, &outputs).map_err(|e| engine_failure(e, &symbols, plan))?;
+    let sources = sources(plan, typed, wanted, secrets)?;
+    let identity = Identity::of(plan, typed.sinks.iter().map(sink_text).collect());
+    let Opened { journal, restored, notes } =
+        Journal::open(wanted.state, &identity, Options::default()).map_err(journal_failure)?;
+    if !term.quiet {
+        notes.iter().for_each(|note| term.note(&format!("note: {note}")));
+    }
+    let marks = typed.warmup.catch_up == typed::CatchUp::Mark;
+    let sinks = open_sinks(plan, typed, marks, wanted.apart, term)?
+        .into_iter()
+        .map(|s| SinkSpec { name: s.sink.describe(), sink: s.sink, extra: s.extra, batching: BATCHING })
+        .collect();
+    let buffer = typed.scheduling.as_ref().and_then(|s| s.buffer_minutes);
+    Ok(RunSpec {
+        pipeline: plan.name.clone(),
+        run_id: wanted.run_id.clone(),
+        engine,
+        models,
+        configuration: configuration(plan, wanted, &sources),
+        sources,
+        symbols,
+        sinks,
+        journal,
+        restored,
+        catch_up: match typed.warmup.catch_up {
+            typed::CatchUp::Emit => CatchUp::Emit,
+            typed::CatchUp::Mark => CatchUp::Mark,
+            typed::CatchUp::Skip => CatchUp::Skip,
+        },
+        lookback_ms: typed.warmup.lookback_days.as_ref().map(|d| (d.value.0 * DAY_MS) as i64),
+        buffer_ms: buffer.map_or(BUFFER_MS, |minutes| (minutes * 60_000.0) as i64),
+        until: wanted.until,
+        pace: wanted.pace,
+        limits: Limits::default(),
+    })
+}
+
+/// A sink's stable text in the journal: its step and its target.
+fn sink_text(sink: &typed::TSink) -> String {
+    let target = sink.args.value(sink.def.target).map(Value::to_string).unwrap_or_default();
+    format!("{} {target}", sink.def.info.name)
+}
+
+fn sources(
+    plan: &Plan,
+    typed: &Typed,
+    wanted: &Wanted<'_>,
+    secrets: &mut Secrets,
+) -> Result<Vec<SourceSpec>, Failure> {
+    let gates = Gates::new();
+    let http = Arc::new(Http::new(wanted.pace));
+    let mut specs = Vec::new();
+    for source in &plan.sources {
+        let interval = plan.frame(source.frame).interval;
+        let Some(args) = args_of(typed, source.frame) else {
+            return Err(Failure::usage("the pipeline's data steps and its plan do not go together", ""));
+        };
+        let (supply, io, limits) = if let Some(venue) = venue(&source.using) {
+            let [rest_url, ws_url, bulk_url] = addresses(&source.using, args, wanted.simulated, secrets)?;
+            let gate = gates.of(venue, &rest_url, wanted.pace);
+            let rest = Rest::new(venue, &rest_url, Arc::clone(&http), gate);
+            let archives = (!bulk_url.is_empty()).then(|| (bulk_url, wanted.state.join("archives")));
+            let io = SourceIo::Venue(VenueIo { rest, ws_base: ws_url, archives });
+            (Supply::Streams(*venue.limits()), io, Some(*venue.limits()))
+        } else {
+            return Err(Failure::coded(
+                "E0518",
+                format!("`{}` has no live source", source.using),
+                "`--replay PATH` runs recorded bars through the same engine and sinks",
+            ));
+        };
+        let archive = matches!(&io, SourceIo::Venue(v) if v.archives.is_some());
+        specs.push(SourceSpec {
+            setup: SourceSetup {
+                frame: source.frame,
+                symbols: source.symbols.clone(),
+                terms: terms(interval, limits.as_ref(), archive, wanted),
+                supply,
+            },
+            using: source.using.clone(),
+            io,
+        });
+    }
+    Ok(specs)
+}
+
+/// The times of a source. What is waited for in real time has a floor, so that a fast clock does not outrun sockets.
+fn terms(
+    interval: Interval,
+    limits: Option<&sigc_runtime::venue::Limits>,
+    archive: bool,
+    wanted: &Wanted<'_>,
+) -> Terms {
+    let at_least = |ms: i64, real_ms: u64| ms.max(wanted.pace.venue_ms(std::time::Duration::from_millis(real_ms)));
+    let at_least = |ms, real_ms| if wanted.pace == Pace::REAL { ms } else { at_least(ms, real_ms) };
+    Terms {
+        interval,
+        grace_ms: at_least(5_000, 20),
+        settle_ms: at_least(limits.map_or(2_000, |l| l.settle_ms), 5),
+        lonely_ms: at_least(60_000, 500),
+        repair_ms: at_least(REPAIR_MS, 10_000),
+        first_frame_ms: at_least(30_000, 1_000),
+        mute_ms: at_least(interval.max_millis().saturating_add(60_000), 1_000),
+        rows_per_request: limits.map_or(1_000, |l| i64::from(l.rows_per_request)),
+        archive,
+        until: wanted.until.unwrap_or(Ts(i64::MAX)),
+    }
+}
+
+fn args_of(typed: &Typed, frame: FrameId) -> Option<&Args> {
+    let step = typed.steps.iter().find(|s| s.makes_frame == Some(frame) && matches!(s.what, Some(What::Data(_))))?;
+    step.args.as_ref()
+}
+
+/// REST, streams and archives of a data step.
+fn addresses(
+    using: &str,
+    args: &Args,
+    simulated: Option<&Addresses>,
+    secrets: &mut Secrets,
+) -> Result<[String; 3], Failure> {
+    if let Some(simulated) = simulated {
+        return (simulated.of)(using, &simulated.host).ok_or_else(|| {
+            Failure::coded("E0518", format!("`{using}` is not simulated"), "leave out `--simulate`")
+        });
+    }
+    let mut url = |name: &str| match args.value(name) {
+        Some(Value::Text(text)) => secrets.resolve(text),
+        _ => Ok(String::new()),
+    };
+    Ok([url("rest_url")?, url("ws_url")?, url("bulk_url")?])
+}
+
+/// What the run was started with; addresses from the environment are not in it.
+fn configuration(plan: &Plan, wanted: &Wanted<'_>, sources: &[SourceSpec]) -> serde_json::Value {
+    let source = |s: &SourceSpec| {
+        let t = &s.setup.terms;
+        serde_json::json!({
+            "using": s.using, "frame": plan.frame(s.setup.frame).name, "symbols": s.setup.symbols,
+            "interval": t.interval, "grace_ms": t.grace_ms, "settle_ms": t.settle_ms, "lonely_ms": t.lonely_ms,
+            "repair_ms": t.repair_ms, "first_frame_ms": t.first_frame_ms, "mute_ms": t.mute_ms,
+        })
+    };
+    serde_json::json!({
+        "pipeline": plan.name, "fingerprint": plan.fingerprint().to_string(), "speed": wanted.pace.speed(),
+        "simulated": wanted.simulated.is_some(), "until": wanted.until.map(|t| t.to_string()),
+        "sources": sources.iter().map(source).collect::<Vec<_>>(),
+    })
+}
+
+/// The journal's word.
+pub fn journal_failure(error: JournalError) -> Failure {
+    let (code, help) = (error.code(), error.help());
+    Failure::coded(code, error, help)
+}
