@@ -4,7 +4,8 @@
 //!
 //! * [`net`] speaks to venues: connections, requests, archives, limits, clocks.
 //! * `source` carries out what a data step's feed orders; `compute` owns the conductor on a thread of its own; `store`
-//!   and `deliver` are the journal's and the sinks' threads; [`run`](mod@run) starts and ends them all.
+//!   and [`deliver`] are the journal's and the sinks' threads; [`run`](mod@run) starts and ends them all.
+//! * [`observe`] has logs, metrics and the status page, [`watch`] feeds them.
 //!
 //! Every task has an owner that awaits it, every queue a bound, every wait on the network a limit.
 

@@ -107,13 +107,7 @@ impl Rest {
     ///
     /// # Errors
     /// One attempt's failure.
-    pub async fn klines(
-        &self,
-        symbol: &Symbol,
-        interval: Interval,
-        from: Ts,
-        to: Ts,
-    ) -> Result<Vec<Bar>, FetchError> {
+    pub async fn klines(&self, symbol: &Symbol, interval: Interval, from: Ts, to: Ts) -> Result<Vec<Bar>, FetchError> {
         let request = self.venue.klines(symbol, interval, from, to);
         self.fetch(RequestKind::Klines, request, |a| self.venue.read_klines(interval, &a.body)).await
     }

@@ -158,11 +158,7 @@ impl fmt::Display for EndKind {
 type Ending = (EndKind, String, Option<u16>);
 
 /// Runs a link until it ends, by itself or because `stop` became true or was dropped.
-pub async fn run_link(
-    spec: LinkSpec,
-    events: mpsc::Sender<LinkEvent>,
-    mut stop: watch::Receiver<bool>,
-) -> LinkEnd {
+pub async fn run_link(spec: LinkSpec, events: mpsc::Sender<LinkEvent>, mut stop: watch::Receiver<bool>) -> LinkEnd {
     let url = spec.venue.stream_url(&spec.url_base);
     let opened = tokio::select! {
         biased;
@@ -280,9 +276,9 @@ impl Link {
         let (venue, all) = (self.spec.venue, self.spec.symbols.len());
         if self.next_message < all {
             let range = self.message(self.next_message);
-            let symbols: Vec<&Symbol> = self.spec.symbols[range.clone()].iter().collect();
             self.next_message = range.end;
             let id = self.id();
+            let symbols: Vec<&Symbol> = self.spec.symbols[range].iter().collect();
             return Some(Message::text(venue.subscribe(&symbols, self.spec.interval, id)));
         }
         if self.last_sent.elapsed() < heartbeat {
@@ -377,7 +373,8 @@ impl Link {
         self.parsed = parsed;
         let last = read.err()?;
         let n = self.malformed;
-        (n >= MAX_MALFORMED).then(|| (EndKind::Malformed, format!("{n} faulty frames in a row, the last: {last}"), None))
+        (n >= MAX_MALFORMED)
+            .then(|| (EndKind::Malformed, format!("{n} faulty frames in a row, the last: {last}"), None))
     }
 
     fn frame(&mut self, frame: Frame, received: Ts) {
@@ -418,17 +415,23 @@ impl Link {
     /// Says farewell where that makes sense, and delivers what is queued: for as long as it takes, or for a moment once
     /// the link is told to stop.
     async fn leave(&mut self, kind: EndKind, stop: &mut watch::Receiver<bool>) {
-        if matches!(kind, EndKind::Stopped | EndKind::Closed | EndKind::Malformed | EndKind::Unheard) {
-            let _ = timeout(FAREWELL, self.socket.farewell()).await;
-        }
+        let civil = matches!(kind, EndKind::Stopped | EndKind::Closed | EndKind::Malformed | EndKind::Unheard);
+        let farewell = async {
+            if civil {
+                let _ = timeout(FAREWELL, self.socket.farewell()).await;
+            }
+        };
         let told = async {
             stopped(stop).await;
             tokio::time::sleep(FAREWELL).await;
         };
-        tokio::select! {
-            biased;
-            () = self.outbox.deliver_all() => {}
-            () = told => {}
-        }
+        let delivery = async {
+            tokio::select! {
+                biased;
+                () = self.outbox.deliver_all() => {}
+                () = told => {}
+            }
+        };
+        tokio::join!(farewell, delivery);
     }
 }
