@@ -63,6 +63,12 @@ impl Clock {
         if seconds >= LONGEST_WAIT.as_secs_f64() { LONGEST_WAIT } else { Duration::from_secs_f64(seconds) }
     }
 
+    /// Real time until simulation time is `ts`; at most a minute.
+    pub(crate) fn real_until_simulation(&self, ts: Ts) -> Duration {
+        let skew = self.skew.load(Ordering::Relaxed);
+        self.real_until(Ts(ts.0.saturating_add(skew)))
+    }
+
     /// Sets how far the venue's clock is ahead of simulation time.
     pub(crate) fn set_skew(&self, ms: i64) {
         self.skew.store(ms, Ordering::Relaxed);

@@ -8,6 +8,9 @@ use crate::world::World;
 use serde_json::json;
 use sigc_market::{Interval, Symbol, Ts};
 
+/// Bars that far ahead are told, and no others: they would have to be made first.
+const LONGEST_LOOK_AHEAD: i64 = 40 * 86_400_000;
+
 /// Answers a request below `/sim/`.
 pub(crate) fn answer(world: &World, what: &str, request: &Request) -> Response {
     match (request.method.as_str(), what) {
@@ -51,7 +54,9 @@ fn truth(world: &World, request: &Request) -> Result<Response, String> {
     if market.first(&symbol).is_none() || !market.has_interval(interval) {
         return Err(format!("no bars of {symbol} {interval}"));
     }
-    let bars = market.bars(&symbol, interval, time("from")?, time("to")?);
+    let (from, to) = (time("from")?, time("to")?);
+    let latest = Ts(world.clock.now().0 + LONGEST_LOOK_AHEAD);
+    let bars = market.bars(&symbol, interval, from.max(world.config.history_from()), to.min(latest));
     Ok(Response::text(200, truth::csv(&bars)))
 }
 

@@ -152,11 +152,26 @@ impl Fault {
         matches!(self, Fault::DropTcp | Fault::Freeze { .. } | Fault::Close { .. } | Fault::ServerShutdown { .. })
     }
 
+    /// The length of time it speaks of, which cannot be negative.
+    fn length(&self) -> Option<Span> {
+        match self {
+            Fault::Freeze { ms } => *ms,
+            Fault::LateClose { ms } | Fault::StaleRest { ms } => Some(*ms),
+            Fault::ServerShutdown { after_ms } | Fault::Dup { after_ms, .. } | Fault::Revise { after_ms, .. } => {
+                Some(*after_ms)
+            }
+            _ => None,
+        }
+    }
+
     /// True if it changes the bars themselves.
     pub fn changes_truth(&self) -> bool {
         matches!(self, Fault::Gap { .. } | Fault::ZeroBar { .. } | Fault::Delist { .. })
     }
 }
+
+/// A closing frame is repeated at most so often.
+const MOST_COPIES: u32 = 100;
 
 fn one() -> u32 {
     1
@@ -271,7 +286,11 @@ impl Entry {
         if self.every.is_some_and(|span| span.0 < 1) || self.lasting.is_some_and(|span| span.0 < 1) {
             return Err("`every` and `for` must be longer than nothing");
         }
+        if self.fault.length().is_some_and(|ms| ms.0 < 0) {
+            return Err("a length of time is not negative");
+        }
         match self.fault {
+            Fault::Dup { copies, .. } if copies > MOST_COPIES => Err("`copies` is at most 100"),
             Fault::Http { status, .. } if !(100..=599).contains(&status) => Err("an HTTP status is 100 to 599"),
             Fault::Close { code, .. } if !(1000..=4999).contains(&code) => Err("a close code is 1000 to 4999"),
             Fault::Revise { delta, .. } if !(delta.is_finite() && delta > -1.0) => Err("`delta` must be above -1"),
@@ -326,6 +345,8 @@ mod tests {
             (r#"[{"fault":{"kind":"refuse"}},{"fault":{"kind":"http","status":99}}]"#, "1: an HTTP status"),
             (r#"[{"fault":{"kind":"throttle_sink"}}]"#, "throttle_sink"),
             (r#"[{"fault":{"kind":"close","code":5}}]"#, "close code"),
+            (r#"[{"fault":{"kind":"late_close","ms":-1}}]"#, "not negative"),
+            (r#"[{"fault":{"kind":"dup","copies":101}}]"#, "at most 100"),
             (r#"[{"when":1,"fault":{"kind":"refuse"}}]"#, "when"),
         ] {
             let error = Script::from_json(text).expect_err(text);

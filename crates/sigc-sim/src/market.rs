@@ -380,6 +380,18 @@ mod tests {
         }
     }
 
+    /// A hundred and twenty days of minutes are made when first asked for; it must not be felt.
+    #[test]
+    fn a_long_history_is_made_quickly() {
+        let symbol = Symbol::new("BTCUSDT").expect("a symbol");
+        let (from, start) = (Ts(480_000 * HOUR), Ts(482_880 * HOUR));
+        let market = Market::new(3, i("1m"), from, start, HOUR, [(symbol.clone(), from)]);
+        let began = std::time::Instant::now();
+        let hours = market.bars(&symbol, i("1h"), from, start);
+        assert_eq!(hours.len(), 2_880);
+        assert!(began.elapsed() < std::time::Duration::from_secs(5), "{:?}", began.elapsed());
+    }
+
     #[test]
     fn unknown_symbols_and_finer_intervals_have_no_series() {
         let (market, symbol) = market();

@@ -6,6 +6,9 @@
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 use sigc_market::Ts;
 
+/// Times and lengths of a script stay within this, a hundred thousand years, so that sums of a few of them are exact.
+const FARTHEST: i64 = 1 << 51;
+
 /// An instant of a script.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Moment {
@@ -18,10 +21,11 @@ pub enum Moment {
 impl Moment {
     /// The instant, for an exchange that starts then.
     pub fn resolve(self, start: Ts) -> Ts {
-        match self {
-            Moment::At(ts) => ts,
-            Moment::AfterStart(ms) => Ts(start.0.saturating_add(ms)),
-        }
+        let ts = match self {
+            Moment::At(ts) => ts.0,
+            Moment::AfterStart(ms) => start.0.saturating_add(ms),
+        };
+        Ts(ts.clamp(-FARTHEST, FARTHEST))
     }
 }
 
@@ -80,12 +84,15 @@ impl Serialize for Moment {
 
 impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Span, D::Error> {
-        match Spelled::deserialize(from)? {
-            Spelled::Number(ms) => Ok(Span(ms)),
+        let ms = match Spelled::deserialize(from)? {
+            Spelled::Number(ms) => ms,
             Spelled::Text(text) => parse_span(&text)
-                .map(Span)
-                .ok_or_else(|| D::Error::custom(format!("`{text}` is no length of time such as `90s`"))),
+                .ok_or_else(|| D::Error::custom(format!("`{text}` is no length of time such as `90s`")))?,
+        };
+        if ms.unsigned_abs() > FARTHEST.unsigned_abs() {
+            return Err(D::Error::custom(format!("{ms} ms is too long")));
         }
+        Ok(Span(ms))
     }
 }
 
@@ -108,6 +115,8 @@ mod tests {
         assert!(read("\"soon\"").is_err() && read("\"+15\"").is_err());
         assert_eq!(serde_json::from_str::<Span>("\"250ms\"").map_err(|e| e.to_string()), Ok(Span(250)));
         assert!(serde_json::from_str::<Span>("\"9223372036854775807d\"").is_err());
+        assert!(serde_json::from_str::<Span>("9223372036854775807").is_err());
+        assert_eq!(Moment::At(Ts(i64::MIN)).resolve(Ts(0)), Ts(-FARTHEST));
         let back = serde_json::to_string(&Moment::AfterStart(7)).expect("serializes");
         assert_eq!(read(&back), Ok(Moment::AfterStart(7)));
     }

@@ -153,11 +153,16 @@ impl Director {
     /// Real time until the next act.
     fn wait(&self, world: &World) -> Duration {
         let faults = world.troubles.snapshot();
-        let lasts = |f: &&Arc<Armed>| f.fault.is_blow() || matches!(f.fault, Fault::Refuse | Fault::Skew { .. });
-        let edges = |f: &Arc<Armed>| [f.next_start(self.done), f.next_end(self.done)];
-        let next = faults.iter().filter(lasts).flat_map(edges).flatten().min();
-        // Skew is timed by the other clock; looking again a little later settles it.
-        world.clock.real_until(next.unwrap_or(Ts(i64::MAX))).max(Duration::from_millis(1))
+        let next = |wanted: fn(&Fault) -> bool, done: Ts| {
+            let edges = |f: &Arc<Armed>| [f.next_start(done), f.next_end(done)];
+            let next = faults.iter().filter(|f| wanted(&f.fault)).flat_map(edges).flatten().min();
+            next.unwrap_or(Ts(i64::MAX))
+        };
+        let by_venue = next(|f| f.is_blow() || *f == Fault::Refuse, self.done);
+        // The skew of the venue's clock must be timed by the other one.
+        let skew = next(|f| matches!(f, Fault::Skew { .. }), world.clock.simulation());
+        let wait = world.clock.real_until(by_venue).min(world.clock.real_until_simulation(skew));
+        wait.max(Duration::from_millis(1))
     }
 }
 

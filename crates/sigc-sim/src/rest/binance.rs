@@ -1,13 +1,12 @@
 //! Binance's REST interface, futures and spot.
 
-use super::rows::{Wanted, rows};
+use super::rows::{Wanted, rows, time};
 use crate::frame::binance_row;
 use crate::gate::Verdict;
 use crate::http::{Request, Response};
 use crate::venue::Venue;
 use crate::world::World;
 use serde_json::{Value, json};
-use sigc_market::Ts;
 
 /// Until when a perpetual is delivered that is not delisted: the year 2100.
 const NEVER: i64 = 4_133_404_800_000;
@@ -128,7 +127,7 @@ fn wanted<'a>(world: &'a World, venue: Venue, continuous: bool, request: &Reques
     if venue == Venue::Futures && start.zip(end).is_some_and(|(start, end)| start > end) {
         return Err(error(400, -1023, "Start time is greater than end time."));
     }
-    Ok(Wanted { venue, symbol, interval, start: start.map(Ts), end: end.map(Ts), limit, oldest: start.is_some() })
+    Ok(Wanted { venue, symbol, interval, start: start.map(time), end: end.map(time), limit, oldest: start.is_some() })
 }
 
 fn exchange_info(world: &World, venue: Venue, request: &Request) -> Response {

@@ -3,7 +3,7 @@
 //! Errors come with HTTP status 200 and a `retCode`. Between a start and an end the newest rows are given; with a start
 //! alone, which no documentation covers, the oldest.
 
-use super::rows::{Wanted, rows};
+use super::rows::{Wanted, rows, time};
 use crate::frame::bybit_row;
 use crate::gate::BybitVerdict;
 use crate::http::{Request, Response};
@@ -96,8 +96,8 @@ fn kline(world: &World, request: &Request) -> Result<Value, (i64, String)> {
         venue,
         symbol: &symbol,
         interval,
-        start: start.map(Ts),
-        end: end.map(Ts),
+        start: start.map(time),
+        end: end.map(time),
         limit: usize::try_from(limit).unwrap_or(1),
         oldest: start.is_some() && end.is_none(),
     };

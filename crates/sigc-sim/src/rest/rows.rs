@@ -10,6 +10,11 @@ use crate::venue::Venue;
 use crate::world::World;
 use sigc_market::{Interval, Symbol, Ts};
 
+/// A time as a client gives it, brought into the range in which arithmetic on times is exact.
+pub(crate) fn time(ms: i64) -> Ts {
+    Ts(ms.clamp(0, 1 << 51))
+}
+
 /// A request for bars.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Wanted<'a> {

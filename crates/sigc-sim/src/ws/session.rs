@@ -197,6 +197,7 @@ impl<'a> Session<'a> {
     async fn deadlines(&mut self, now: Ts) -> Option<End> {
         let (world, limits) = (self.world, &self.world.config.limits);
         if now >= self.until {
+            // Which code ends the 24 hours is documented nowhere.
             return Some(End::Close(1001, String::new()));
         }
         let too_long = |since: (Ts, Instant), ms: i64| {

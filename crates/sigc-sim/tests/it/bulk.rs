@@ -2,6 +2,7 @@
 
 use crate::support::{DAY, HOUR, btc, config, get, http, interval, start};
 use sha2::{Digest, Sha256};
+use sigc_connectors::bars::{ReadOptions, read_bars};
 use sigc_market::{Bar, Ts};
 use sigc_sim::{Config, Entry, Fault, Running};
 use std::io::{Cursor, Read};
@@ -54,10 +55,17 @@ async fn a_day_is_the_truth_and_fits_its_checksum() {
     let (_, line) = fetch(&exchange, &format!("{SUNDAY}.CHECKSUM")).await;
     let sum: String = Sha256::digest(&bytes).iter().map(|b| format!("{b:02x}")).collect();
     assert_eq!(String::from_utf8(line).expect("text"), format!("{sum}  BTCUSDT-1h-2026-01-04.zip\n"));
+    let archive = bytes.clone();
     let (name, text) = unzip(bytes);
     assert_eq!(name, "BTCUSDT-1h-2026-01-04.csv");
     assert!(text.starts_with("open_time,open,high,low,close,volume,close_time,quote_volume,count,"));
-    assert_eq!(bars(&text, 1), exchange.truth(&btc(), interval("1h"), Ts(monday - DAY), Ts(monday)));
+    let truth = exchange.truth(&btc(), interval("1h"), Ts(monday - DAY), Ts(monday));
+    assert_eq!(bars(&text, 1), truth);
+    // The reader behind `sigc backfill --bars` takes the archive as it is.
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join(name.replace(".csv", ".zip")), archive).expect("written");
+    let read = read_bars(folder.path(), &ReadOptions::all(interval("1h")), &mut |_| {}).expect("an archive");
+    assert_eq!(read[0].bars, truth);
     exchange.stop().await;
 }
 

@@ -237,6 +237,28 @@ async fn a_skewed_clock_is_ahead_and_never_runs_back() {
     exchange.stop().await;
 }
 
+#[tokio::test]
+async fn a_scripted_skew_begins_and_ends_by_simulation_time() {
+    let text = r#"[{"from":"+1m","to":"+2m","fault":{"kind":"skew","ms":"1h"}}]"#;
+    let exchange = start(Config { faults: Script::from_json(text).expect("a script"), ..config(300.0) }).await;
+    let started = exchange.clock().start().0;
+    let passed = |ts: Ts| ts.0 - started;
+    let until = async |minutes: i64| {
+        while passed(exchange.clock().simulation()) < minutes * MINUTE {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    until(1).await;
+    tokio::time::sleep(Duration::from_millis(40)).await;
+    assert!(passed(exchange.clock().now()) >= HOUR + MINUTE);
+    until(3).await;
+    let standing = exchange.clock().now();
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    assert_eq!(exchange.clock().now(), standing, "it waits for simulation time to catch up");
+    assert!((HOUR + MINUTE..HOUR + 4 * MINUTE).contains(&passed(standing)));
+    exchange.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn subscriptions_can_be_refused() {
     let exchange = start(config(100.0)).await;

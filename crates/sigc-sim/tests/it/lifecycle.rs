@@ -2,6 +2,7 @@
 
 use crate::support::{Client, DAY, PATIENCE, btc, closed, config, eth, get, interval, start};
 use futures_util::StreamExt;
+use sigc_connectors::bars::{ReadOptions, read_bars};
 use sigc_market::Ts;
 use sigc_sim::{Config, ConfigError, Exchange, Fault, Random, StartError, Venue, random};
 use std::time::{Duration, Instant};
@@ -90,6 +91,9 @@ async fn the_truth_is_written_and_served_the_same() {
         text.lines().last().expect("a line").split(',').map(|c| c.parse().expect("a number")).collect();
     let truth = exchange.truth(&eth(), interval("15m"), from, to);
     assert_eq!(last[1..], truth.last().expect("a bar").values);
+    // The reader behind `sigc backfill --bars`.
+    let read = read_bars(folder.path(), &ReadOptions::all(interval("15m")), &mut |_| {}).expect("bar files");
+    assert_eq!(read[1].bars, truth);
     assert_eq!(get(&format!("http://{}/sim/truth?symbol=NOPE&interval=15m&from=1&to=2", exchange.addr)).await.0, 400);
     exchange.stop().await;
 }

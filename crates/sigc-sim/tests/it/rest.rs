@@ -111,6 +111,32 @@ async fn errors_have_their_codes() {
 }
 
 #[tokio::test]
+async fn absurd_parameters_do_no_harm() {
+    let exchange = start(config(1.0)).await;
+    let base = exchange.futures_rest();
+    let (least, most) = (i64::MIN, i64::MAX);
+    for query in [
+        format!("startTime={least}&limit=1"),
+        format!("endTime={least}"),
+        format!("startTime={most}"),
+        format!("endTime={most}&limit=1"),
+    ] {
+        for interval in ["1m", "1w", "1M"] {
+            let (status, answer) =
+                get(&format!("{base}/fapi/v1/klines?symbol=BTCUSDT&interval={interval}&{query}")).await;
+            assert_eq!(status, 200, "{query}: {answer}");
+            assert!(rows(&answer).len() <= 1);
+        }
+    }
+    let (_, answer) =
+        get(&format!("{base}/v5/market/kline?category=spot&symbol=BTCUSDT&interval=M&start={least}&end={most}")).await;
+    assert_eq!(answer["retCode"], 0);
+    let truth = format!("http://{}/sim/truth?symbol=BTCUSDT&interval=1d&from={least}&to={most}", exchange.addr);
+    assert_eq!(get(&truth).await.0, 200);
+    exchange.stop().await;
+}
+
+#[tokio::test]
 async fn time_and_symbols_are_told() {
     let exchange = start(config(1.0)).await;
     let base = exchange.futures_rest();
