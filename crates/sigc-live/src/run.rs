@@ -8,6 +8,7 @@ use crate::deliver::{self, Delivered, Wrote};
 use crate::net::archive::Archives;
 use crate::net::clock::VenueClock;
 use crate::net::http::Http;
+use crate::net::link::EndKind;
 use crate::net::observe::Observe;
 use crate::pace::Pace;
 use crate::source::{VenueSource, idle};
@@ -61,6 +62,10 @@ impl Stop {
 pub trait Observer: Send + Sync + 'static {
     /// A watcher of the compute owner.
     fn watcher(&self) -> Box<dyn Watcher>;
+    /// A connection of a data step stands.
+    fn link_opened(&self, source: usize);
+    /// A connection of a data step ended.
+    fn link_ended(&self, source: usize, kind: EndKind);
     /// What is told of a data step's requests.
     fn requests(&self, source: usize) -> Arc<dyn Observe>;
     /// A batch of the journal.
@@ -417,6 +422,7 @@ fn start_source(
                 archives,
                 pace,
                 events,
+                observer: Arc::clone(observer),
             };
             tasks.spawn(async move {
                 task.look_at_listing(None).await;

@@ -7,6 +7,7 @@ use crate::net::archive::Archives;
 use crate::net::link::{LinkEvent, LinkSpec, LinkView, run_link};
 use crate::net::rest::{FetchError, Rest};
 use crate::pace::Pace;
+use crate::run::Observer;
 use sigc_market::{Interval, Symbol, Ts};
 use sigc_runtime::live::conductor::Event;
 use sigc_runtime::live::feed::{FeedEvent, FeedOrder};
@@ -44,6 +45,7 @@ pub(crate) struct VenueSource {
     pub archives: Option<Arc<Archives>>,
     pub pace: Pace,
     pub events: mpsc::Sender<Event>,
+    pub observer: Arc<dyn Observer>,
 }
 
 /// A connection that is to run.
@@ -101,7 +103,7 @@ impl VenueSource {
                 }
             }
         }
-        links.values().for_each(|link| drop(link.stop.send(true)));
+        links.values().for_each(|link| link.stop.send_modify(|stop| *stop = true));
         // Connections say farewell within their own limit; requests are given up.
         while !links.is_empty() {
             match tasks.join_next().await {
@@ -181,7 +183,10 @@ impl VenueSource {
         let forward = async {
             while let Some(event) = events.recv().await {
                 let event = match event {
-                    LinkEvent::Connected => FeedEvent::Opened { link, generation },
+                    LinkEvent::Connected => {
+                        self.observer.link_opened(self.number);
+                        FeedEvent::Opened { link, generation }
+                    }
                     LinkEvent::First { symbol_index, .. } => {
                         FeedEvent::First { link, generation, symbol: symbols[symbol_index] }
                     }
@@ -199,6 +204,7 @@ impl VenueSource {
             }
         };
         let (end, ()) = tokio::join!(run_link(spec, events_in, stop), forward);
+        self.observer.link_ended(self.number, end.kind);
         self.send(FeedEvent::Ended { link, generation, reason: end.reason }).await;
     }
 

@@ -3,6 +3,7 @@
 //! Called from the compute owner and the journal's and sinks' threads; everything here returns at once.
 
 use crate::compute::Watcher;
+use crate::net::link::EndKind;
 use crate::net::observe::{Observe, RequestKind, RequestOutcome};
 use crate::observe::metrics::{self, LinkEnd, Metrics};
 use crate::observe::process::Usage;
@@ -83,6 +84,21 @@ impl Observer for Watch {
         })
     }
 
+    fn link_opened(&self, source: usize) {
+        self.metrics.link_opened(source);
+    }
+
+    fn link_ended(&self, source: usize, kind: EndKind) {
+        let reason = match kind {
+            EndKind::Stopped => LinkEnd::Stopped,
+            EndKind::NotConnected | EndKind::Denied(_) => LinkEnd::NotMade,
+            EndKind::Closed => LinkEnd::Closed,
+            EndKind::Lost | EndKind::Malformed | EndKind::Unheard => LinkEnd::Broken,
+            EndKind::Silent => LinkEnd::Silent,
+        };
+        self.metrics.link_ended(source, reason);
+    }
+
     fn requests(&self, source: usize) -> Arc<dyn Observe> {
         Arc::new(Requests { metrics: self.metrics.clone(), source })
     }
@@ -124,10 +140,10 @@ impl Observe for Requests {
             RequestKind::Archive => metrics::RequestKind::Archive,
         };
         let outcome = match outcome {
-            RequestOutcome::Ok => metrics::Outcome::Ok,
+            RequestOutcome::Ok => metrics::Outcome::Answered,
             RequestOutcome::Refused => metrics::Outcome::Refused,
             RequestOutcome::Unreadable => metrics::Outcome::Unreadable,
-            RequestOutcome::Network => metrics::Outcome::Failed,
+            RequestOutcome::Network => metrics::Outcome::Broken,
         };
         self.metrics.request(self.source, kind, ms / 1_000.0, outcome);
     }
@@ -175,7 +191,6 @@ impl Owner {
         let symbol = |s: u32| setup.symbols.get(s as usize).map_or("?", |s| s.as_str()).to_owned();
         match note {
             FeedNote::LinkEnded { link, reason, failures } => {
-                self.metrics.link_ended(source, LinkEnd::Lost);
                 tracing::warn!(source = %name, link, reason, failures, "a connection ended; another is made");
             }
             FeedNote::Silent { symbol: s } => {

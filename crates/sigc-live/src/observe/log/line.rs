@@ -10,7 +10,8 @@ use serde_json::json;
 use std::fmt;
 use std::sync::Arc;
 use tracing::{Event, Subscriber};
-use tracing_subscriber::fmt::format::{FmtContext, FormatEvent, FormatFields, Writer};
+use tracing_subscriber::fmt::FmtContext;
+use tracing_subscriber::fmt::format::{FormatEvent, FormatFields, Writer};
 use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 use tracing_subscriber::registry::LookupSpan;
 
