@@ -47,6 +47,9 @@ pub struct SourceIdentity {
     pub symbols: Vec<Symbol>,
 }
 
+/// [`Difference::what`] of the sinks.
+pub(crate) const SINKS: &str = "sinks";
+
 /// A part of two identities that is not the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
@@ -121,7 +124,7 @@ impl Identity {
     pub fn sink_difference(&self, other: &Identity) -> Option<Difference> {
         let list = |i: &Identity| if i.sinks.is_empty() { "none".into() } else { i.sinks.join(", ") };
         (self.sinks != other.sinks).then(|| Difference {
-            what: "sinks".into(),
+            what: SINKS.into(),
             journal: list(self),
             pipeline: list(other),
         })
