@@ -152,4 +152,13 @@ codes! {
     E0515 "gap-halts"
     E0517 "model-failed"
     E0518 "live-not-available"
+    E0520 "journal-other-pipeline"
+    E0521 "journal-damaged"
+    E0522 "journal-in-use"
+    E0523 "journal-version"
+    E0524 "journal-full"
+    E0525 "journal-absent"
+    E0526 "journal-refused"
+    E0527 "journal-contradiction"
+    E0528 "ledger-incomplete"
 }

@@ -48,6 +48,12 @@ pub enum Command {
     Verify(Verify),
     /// Run a pipeline and write its predictions to its sinks.
     Run(Run),
+    /// Sum up the journal of a live run: is every expected bar accounted for, and how far is each sink?
+    ///
+    /// Works beside a run that is in progress. Exit status: 0 every bar has its entry, 1 some have none.
+    Audit(Audit),
+    /// Tell what became of one row of a live run, and which bars led to it.
+    Why(Why),
     /// Print the page of a diagnostic code.
     Explain(Explain),
     /// List the steps that pipelines can use, or show one.
@@ -180,6 +186,36 @@ pub struct Run {
     /// Replay at N times real speed; as fast as possible when left out.
     #[arg(long)]
     pub speed: Option<f64>,
+}
+
+/// `sigc audit`
+#[derive(Debug, Args)]
+pub struct Audit {
+    /// The pipeline file of the run.
+    pub file: PathBuf,
+    /// The run's state folder; `sigc-state/NAME` when left out.
+    #[arg(long)]
+    pub state: Option<PathBuf>,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `sigc why`
+#[derive(Debug, Args)]
+pub struct Why {
+    /// The pipeline file of the run.
+    pub file: PathBuf,
+    /// The symbol: BTCUSDT.
+    pub symbol: String,
+    /// The row's `ts`: ISO 8601, for example 2025-06-01T00:15:00Z, or milliseconds since 1970.
+    pub ts: String,
+    /// The run's state folder; `sigc-state/NAME` when left out.
+    #[arg(long)]
+    pub state: Option<PathBuf>,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `sigc explain`

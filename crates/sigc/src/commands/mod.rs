@@ -1,5 +1,6 @@
 //! One file per command.
 
+pub mod audit;
 pub mod backfill;
 pub mod check;
 pub mod demo;
@@ -10,3 +11,4 @@ pub mod plan;
 pub mod run;
 pub mod schema;
 pub mod verify;
+pub mod why;
