@@ -108,16 +108,16 @@ impl Identity {
             let extra = i.extra.join(", ");
             format!("{} {} by {label} {} [{extra}]", i.emission_frame, i.emission_interval, names(&i.emission_symbols))
         };
-        let parts: [(&str, &dyn Fn(&Identity) -> String); 4] = [
-            ("name", &|i| i.pipeline.clone()),
-            ("sources", &sources),
-            ("rows", &emission),
-            ("fingerprint (formulas, parameters, model)", &|i| i.fingerprint.clone()),
-        ];
-        let differ = parts.into_iter().filter(|(_, part)| part(self) != part(other));
-        differ
-            .map(|(what, part)| Difference { what: what.into(), journal: part(self), pipeline: part(other) })
-            .collect()
+        let parts = |i: &Identity| {
+            [
+                ("name", i.pipeline.clone()),
+                ("sources", sources(i)),
+                ("rows", emission(i)),
+                ("fingerprint (formulas, parameters, model)", i.fingerprint.clone()),
+            ]
+        };
+        let pairs = parts(self).into_iter().zip(parts(other)).filter(|(mine, theirs)| mine != theirs);
+        pairs.map(|((what, journal), (_, pipeline))| Difference { what: what.into(), journal, pipeline }).collect()
     }
 
     /// The difference of the sinks, if there is one.
