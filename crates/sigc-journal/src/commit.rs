@@ -188,8 +188,7 @@ impl<'a> Draft<'a> {
                     return contradiction(format!("{row} does not go with its record"));
                 }
                 self.changes.last_seq = *seq;
-                emitted
-                    .insert(number_key(*seq).as_slice(), put_record(*seq, entry.symbol, record).as_slice())?;
+                emitted.insert(number_key(*seq).as_slice(), put_record(*seq, entry.symbol, record).as_slice())?;
             }
             let key = row_key(entry.symbol, entry.open_time);
             let tally = self.row_tally(entry.symbol);

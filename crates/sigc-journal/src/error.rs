@@ -1,6 +1,6 @@
 //! Why a journal cannot be opened, read or written, and what to do about it: E0520 to E0527.
 
-use crate::identity::Difference;
+use crate::identity::{Difference, SINKS};
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -93,6 +93,10 @@ impl JournalError {
     /// What to do about it.
     pub fn help(&self) -> &'static str {
         match self {
+            JournalError::OtherPipeline { differences, .. } if differences.iter().all(|d| d.what == SINKS) => {
+                "the state is sound, only the sinks are others: allow the change, and a new sink gets what is emitted \
+                 from now on; or run with another `--state` folder"
+            }
             JournalError::OtherPipeline { .. } => {
                 "run with another `--state` folder, or move the old one away; a journal is never shared, since its \
                  state would give other rows"
@@ -189,9 +193,11 @@ impl Trouble {
             | redb::Error::TableIsNotMultimap(_)
             | redb::Error::TypeDefinitionChanged { .. }
             | redb::Error::TableDoesNotExist(_)) => damaged(path, e.to_string()),
-            redb::Error::PreviousIo => {
-                JournalError::Refused { path, action, reason: "an earlier write failed, so nothing more is stored".into() }
-            }
+            redb::Error::PreviousIo => JournalError::Refused {
+                path,
+                action,
+                reason: "an earlier write failed, so nothing more is stored".into(),
+            },
             e => JournalError::Refused { path, action, reason: e.to_string() },
         }
     }
@@ -204,7 +210,9 @@ pub(crate) fn refused(e: io::Error, path: PathBuf, action: &'static str) -> Jour
             JournalError::Full { path, reason: e.to_string() }
         }
         // What redb says of a file that is not one of its own, or that ends too soon.
-        io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => JournalError::Damaged { path, reason: e.to_string() },
+        io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => {
+            JournalError::Damaged { path, reason: e.to_string() }
+        }
         _ => JournalError::Refused { path, action, reason: e.to_string() },
     }
 }

@@ -47,6 +47,9 @@ pub struct SourceIdentity {
     pub symbols: Vec<Symbol>,
 }
 
+/// [`Difference::what`] of the sinks.
+pub(crate) const SINKS: &str = "sinks";
+
 /// A part of two identities that is not the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
@@ -105,23 +108,23 @@ impl Identity {
             let extra = i.extra.join(", ");
             format!("{} {} by {label} {} [{extra}]", i.emission_frame, i.emission_interval, names(&i.emission_symbols))
         };
-        let parts: [(&str, &dyn Fn(&Identity) -> String); 4] = [
-            ("name", &|i| i.pipeline.clone()),
-            ("sources", &sources),
-            ("rows", &emission),
-            ("fingerprint (formulas, parameters, model)", &|i| i.fingerprint.clone()),
-        ];
-        let differ = parts.into_iter().filter(|(_, part)| part(self) != part(other));
-        differ
-            .map(|(what, part)| Difference { what: what.into(), journal: part(self), pipeline: part(other) })
-            .collect()
+        let parts = |i: &Identity| {
+            [
+                ("name", i.pipeline.clone()),
+                ("sources", sources(i)),
+                ("rows", emission(i)),
+                ("fingerprint (formulas, parameters, model)", i.fingerprint.clone()),
+            ]
+        };
+        let pairs = parts(self).into_iter().zip(parts(other)).filter(|(mine, theirs)| mine != theirs);
+        pairs.map(|((what, journal), (_, pipeline))| Difference { what: what.into(), journal, pipeline }).collect()
     }
 
     /// The difference of the sinks, if there is one.
     pub fn sink_difference(&self, other: &Identity) -> Option<Difference> {
         let list = |i: &Identity| if i.sinks.is_empty() { "none".into() } else { i.sinks.join(", ") };
         (self.sinks != other.sinks).then(|| Difference {
-            what: "sinks".into(),
+            what: SINKS.into(),
             journal: list(self),
             pipeline: list(other),
         })

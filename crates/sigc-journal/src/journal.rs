@@ -5,7 +5,7 @@ use crate::commit::{Draft, Lanes};
 use crate::error::{JournalError, Trouble};
 use crate::identity::Identity;
 use crate::reader::JournalReader;
-use crate::restore::restore;
+use crate::restore;
 use crate::run::{RUNS_KEPT, RunEntry, get_run, put_run};
 use crate::store::{self, Store};
 use crate::tables::{CURSORS, META, RUNS, number_key};
@@ -36,7 +36,13 @@ pub struct Options {
 impl Default for Options {
     /// 2,000 bars are a day and a half of 1m; 500 symbols then take about 200 MiB.
     fn default() -> Options {
-        Options { keep_bars: 2_000, keep_rows: 2_000, keep_oddities: 10_000, max_bytes: 2 << 30, allow_sink_change: false }
+        Options {
+            keep_bars: 2_000,
+            keep_rows: 2_000,
+            keep_oddities: 10_000,
+            max_bytes: 2 << 30,
+            allow_sink_change: false,
+        }
     }
 }
 
@@ -106,13 +112,19 @@ impl Journal {
             notes.push(note);
         }
         let txn = db.begin_read()?;
-        let standing = Standing::read(&txn, &identity.sink_keys())?;
+        let mut standing = Standing::read(&txn, &identity.sink_keys())?;
+        let snapshots = restore::snapshots(&txn)?;
+        standing.snapshots = snapshots.iter().map(|s| (s.symbol, s.at)).collect();
         let lanes = Lanes::new(identity);
-        let restored = if standing.is_new() { None } else { Some(restore(&txn, identity, &lanes, &standing)?) };
+        let restored = match standing.is_new() {
+            true => None,
+            false => Some(restore::restore(&txn, identity, &lanes, &standing, snapshots)?),
+        };
         if let Some((_, last)) = crate::reader::runs_in(&txn)?.pop()
             && last.stopped.is_none()
         {
-            notes.push(format!("run {}, begun {}, did not say why it ended: a crash, or a kill", last.id, last.started));
+            notes
+                .push(format!("run {}, begun {}, did not say why it ended: a crash, or a kill", last.id, last.started));
         }
         txn.close()?;
         let journal = Journal {

@@ -4,8 +4,10 @@ use crate::error::{JournalError, Trouble};
 use crate::identity::Identity;
 use crate::run::{RunEntry, get_run};
 use crate::store::{self, Store};
-use crate::tables::{BARS, EMITTED, ODDITIES, RUNS, bar_key, bar_of, get_bar, get_oddity, get_record, number_key, number_of};
-use crate::tally::Standing;
+use crate::tables::{
+    BARS, EMITTED, ODDITIES, RUNS, bar_key, bar_of, get_bar, get_oddity, get_record, number_key, number_of,
+};
+use crate::tally::{cursors_in, last_seq_in};
 use redb::{ReadTransaction, ReadableTable};
 use sigc_market::Symbol;
 use sigc_runtime::Record;
@@ -96,7 +98,7 @@ impl JournalReader {
     /// # Errors
     /// A damaged entry, a system that refuses.
     pub fn last_seq(&self) -> Result<u64, JournalError> {
-        self.read(|txn, identity| Ok(Standing::read(txn, &identity.sink_keys())?.last_seq))
+        self.read(|txn, _| last_seq_in(txn))
     }
 
     /// How far each sink has come, with its text.
@@ -105,8 +107,8 @@ impl JournalReader {
     /// A damaged entry, a system that refuses.
     pub fn cursors(&self) -> Result<Vec<(String, u64)>, JournalError> {
         self.read(|txn, identity| {
-            let standing = Standing::read(txn, &identity.sink_keys())?;
-            Ok(identity.sinks.iter().cloned().zip(standing.cursors).collect())
+            let cursors = cursors_in(txn, &identity.sink_keys())?;
+            Ok(identity.sinks.iter().cloned().zip(cursors).collect())
         })
     }
 

@@ -7,7 +7,7 @@ use crate::tables::{BARS, SNAPSHOTS, bar_key, bar_of, get_bar, get_snapshot};
 use crate::tally::Standing;
 use redb::{ReadTransaction, ReadableTable};
 use sigc_market::Ts;
-use sigc_runtime::live::entry::{BarId, CursorEntry, Restored};
+use sigc_runtime::live::entry::{BarId, CursorEntry, Restored, SnapshotEntry};
 
 /// Reads it. Bars of symbols that nothing is emitted for are left out: no lane takes them.
 pub(crate) fn restore(
@@ -15,11 +15,13 @@ pub(crate) fn restore(
     identity: &Identity,
     lanes: &Lanes,
     standing: &Standing,
+    snapshots: Vec<SnapshotEntry>,
 ) -> Result<Restored, Trouble> {
     let newest = |(lane, row): (&(u16, u32), i64)| BarId { source: lane.0, symbol: lane.1, row };
     let rows = standing.rows.iter().filter_map(|(symbol, t)| Some((*symbol, Ts(t.span?.newest))));
     let cursors = standing.cursors.iter().zip(0..).map(|(seq, sink)| CursorEntry { sink, seq: *seq });
     let mut restored = Restored {
+        snapshots,
         emit_after: standing.emit_after,
         newest: standing.bars.iter().filter_map(|(lane, t)| Some(newest((lane, t.span?.newest)))).collect(),
         rows: rows.collect(),
@@ -27,10 +29,6 @@ pub(crate) fn restore(
         cursors: cursors.collect(),
         ..Restored::default()
     };
-    for item in txn.open_table(SNAPSHOTS)?.iter()? {
-        let (key, value) = item?;
-        restored.snapshots.push(get_snapshot(key.value(), value.value())?);
-    }
     let bars = txn.open_table(BARS)?;
     for (&(source, symbol), tally) in &standing.bars {
         let (Some(span), Some(emission)) = (tally.span, lanes.emission(source, symbol)) else { continue };
@@ -48,4 +46,14 @@ pub(crate) fn restore(
         }
     }
     Ok(restored)
+}
+
+/// The newest lane of every symbol.
+pub(crate) fn snapshots(txn: &ReadTransaction) -> Result<Vec<SnapshotEntry>, Trouble> {
+    let mut snapshots = Vec::new();
+    for item in txn.open_table(SNAPSHOTS)?.iter()? {
+        let (key, value) = item?;
+        snapshots.push(get_snapshot(key.value(), value.value())?);
+    }
+    Ok(snapshots)
 }

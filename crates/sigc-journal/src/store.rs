@@ -129,14 +129,17 @@ pub(crate) fn open_owner(path: &Path) -> Result<Database, Trouble> {
     Ok(builder().set_check_integrity_on_open(true).open(path)?)
 }
 
-/// Opens for reading beside a run; after a crash for writing, since the file wants repair first.
+/// Opens for reading beside a run. After a crash the file wants repair first, which is to open it for writing once.
 pub(crate) fn open_guest(path: &Path) -> Result<Store, Trouble> {
     preview(path)?;
-    match builder().open_read_only(path) {
-        Ok(db) => Ok(Store::Guest(db)),
-        Err(redb::DatabaseError::RepairAborted) => open_owner(path).map(Store::Owner),
-        Err(e) => Err(e.into()),
-    }
+    let opened = match builder().open_read_only(path) {
+        Err(redb::DatabaseError::RepairAborted) => {
+            open_owner(path)?.close()?;
+            builder().open_read_only(path)
+        }
+        other => other,
+    };
+    Ok(Store::Guest(opened?))
 }
 
 /// What redb does not say as clearly.

@@ -6,9 +6,8 @@
 use crate::codec::{In, Out};
 use crate::error::Trouble;
 use crate::tables::{
-    BAR_TALLY, CURSORS, KINDS, META, ROW_CODES, ROW_TALLY, SNAPSHOTS, get_snapshot, lane_of, number_of, symbol_of,
+    BAR_TALLY, CURSORS, KINDS, META, ODDITIES, ROW_CODES, ROW_TALLY, RUNS, lane_of, number_of, symbol_of,
 };
-use crate::tables::{ODDITIES, RUNS};
 use redb::{ReadTransaction, ReadableTable};
 use sigc_market::Ts;
 use std::collections::BTreeMap;
@@ -106,7 +105,7 @@ pub(crate) struct Standing {
 }
 
 impl Standing {
-    /// Reads it; verifies the values on the way.
+    /// Reads it, the snapshots aside; verifies the values on the way.
     pub fn read(txn: &ReadTransaction, sink_keys: &[String]) -> Result<Standing, Trouble> {
         let mut standing = Standing::default();
         for item in txn.open_table(BAR_TALLY)?.iter()? {
@@ -119,22 +118,9 @@ impl Standing {
             let tally = Tally::get("row_tally", key.value(), value.value())?;
             standing.rows.insert(symbol_of(key.value())?, tally);
         }
-        for item in txn.open_table(SNAPSHOTS)?.iter()? {
-            let (key, value) = item?;
-            standing.snapshots.insert(symbol_of(key.value())?, get_snapshot(key.value(), value.value())?.at);
-        }
-        let cursors = txn.open_table(CURSORS)?;
-        for key in sink_keys {
-            let stored = cursors.get(key.as_bytes())?;
-            let stored = stored.ok_or_else(|| Trouble::Damage("a sink has no cursor".into()))?;
-            let mut value = In::open("cursors", key.as_bytes(), stored.value())?;
-            standing.cursors.push(value.u64()?);
-            value.end()?;
-        }
+        standing.cursors = cursors_in(txn, sink_keys)?;
+        standing.last_seq = last_seq_in(txn)?;
         let meta = txn.open_table(META)?;
-        if let Some(stored) = meta.get(LAST_SEQ)? {
-            standing.last_seq = In::open("meta", LAST_SEQ, stored.value())?.u64()?;
-        }
         if let Some(stored) = meta.get(EMIT_AFTER)? {
             standing.emit_after = Some(Ts(In::open("meta", EMIT_AFTER, stored.value())?.i64()?));
         }
@@ -154,6 +140,25 @@ impl Standing {
     /// True before the first entry.
     pub fn is_new(&self) -> bool {
         self.bars.is_empty() && self.rows.is_empty() && self.snapshots.is_empty() && self.emit_after.is_none()
+    }
+}
+
+/// The cursors of the sinks with these keys.
+pub(crate) fn cursors_in(txn: &ReadTransaction, sink_keys: &[String]) -> Result<Vec<u64>, Trouble> {
+    let table = txn.open_table(CURSORS)?;
+    let cursor = |key: &String| {
+        let stored = table.get(key.as_bytes())?;
+        let stored = stored.ok_or_else(|| Trouble::Damage("a sink has no cursor".into()))?;
+        In::open("cursors", key.as_bytes(), stored.value())?.u64()
+    };
+    sink_keys.iter().map(cursor).collect()
+}
+
+/// The number of the newest emitted row.
+pub(crate) fn last_seq_in(txn: &ReadTransaction) -> Result<u64, Trouble> {
+    match txn.open_table(META)?.get(LAST_SEQ)? {
+        Some(stored) => In::open("meta", LAST_SEQ, stored.value())?.u64(),
+        None => Ok(0),
     }
 }
 

@@ -210,9 +210,7 @@ fn answer(
         (None, None) => Ok(Answer::NotYet { newest: None }),
         (None, Some(span)) if open_time.0 > span.newest => Ok(Answer::NotYet { newest: Some(Ts(span.newest)) }),
         (None, Some(span)) if open_time.0 < span.first => Ok(Answer::Before { first: Ts(span.first) }),
-        (None, Some(span)) if open_time.0 < span.kept_from => {
-            Ok(Answer::Pruned { kept_from: Ts(span.kept_from) })
-        }
+        (None, Some(span)) if open_time.0 < span.kept_from => Ok(Answer::Pruned { kept_from: Ts(span.kept_from) }),
         (None, Some(_)) => Ok(Answer::Missing),
     }
 }

@@ -50,6 +50,12 @@ pub enum Command {
     Run(Run),
     /// Open the simulated exchange as a server: Binance and Bybit over real sockets, seeded, with faults by script.
     Sim(Sim),
+    /// Sum up the journal of a live run: is every expected bar accounted for, and how far is each sink?
+    ///
+    /// Works beside a run that is in progress. Exit status: 0 every bar has its entry, 1 some have none.
+    Audit(Audit),
+    /// Tell what became of one row of a live run, and which bars led to it.
+    Why(Why),
     /// Print the page of a diagnostic code.
     Explain(Explain),
     /// List the steps that pipelines can use, or show one.
@@ -275,6 +281,36 @@ pub struct Sim {
     /// At the end, write the true bars into this folder, for `sigc backfill --bars`.
     #[arg(long)]
     pub truth: Option<PathBuf>,
+}
+
+/// `sigc audit`
+#[derive(Debug, Args)]
+pub struct Audit {
+    /// The pipeline file of the run.
+    pub file: PathBuf,
+    /// The run's state folder; `sigc-state/NAME` when left out.
+    #[arg(long)]
+    pub state: Option<PathBuf>,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `sigc why`
+#[derive(Debug, Args)]
+pub struct Why {
+    /// The pipeline file of the run.
+    pub file: PathBuf,
+    /// The symbol: BTCUSDT.
+    pub symbol: String,
+    /// The row's `ts`: ISO 8601, for example 2025-06-01T00:15:00Z, or milliseconds since 1970.
+    pub ts: String,
+    /// The run's state folder; `sigc-state/NAME` when left out.
+    #[arg(long)]
+    pub state: Option<PathBuf>,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `sigc explain`

@@ -65,6 +65,8 @@ fn dispatch(command: Command, term: &mut Terminal) -> Outcome {
         Command::Verify(args) => commands::verify::run(&args, term),
         Command::Run(args) => commands::run::run(&args, term),
         Command::Sim(args) => commands::sim::run(&args, term),
+        Command::Audit(args) => commands::audit::run(&args, term),
+        Command::Why(args) => commands::why::run(&args, term),
         Command::Explain(args) => commands::explain::run(&args, term),
         Command::Features(args) => commands::features::run(&args, term),
         Command::Schema => commands::schema::run(term),

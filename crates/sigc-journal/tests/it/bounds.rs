@@ -1,9 +1,7 @@
 //! The file stays small, and says so when it cannot.
 
 use crate::model::{START, identity};
-use sigc_journal::entry::{
-    BarEntry, BarFate, BarId, Batch, CursorEntry, Origin, RowEntry, RowFate, SnapshotEntry,
-};
+use sigc_journal::entry::{BarEntry, BarFate, BarId, Batch, CursorEntry, Origin, RowEntry, RowFate, SnapshotEntry};
 use sigc_journal::{Journal, JournalError, Options};
 use sigc_market::{Bar, Ts};
 use sigc_runtime::Record;
@@ -77,7 +75,10 @@ fn a_full_journal_says_so_and_recovers_when_sinks_catch_up() {
     let options = Options { keep_bars: 50, keep_rows: 10, max_bytes: 2 << 20, ..Options::default() };
     let mut journal = Journal::open(dir.path(), &identity(), options.clone()).expect("made").journal;
     // A hundred times three rows.
-    let rows_only = |n: i64| Batch { rows: (100 * n..100 * (n + 1)).flat_map(|n| batch(n, false).rows).collect(), ..Batch::default() };
+    let rows_only = |n: i64| Batch {
+        rows: (100 * n..100 * (n + 1)).flat_map(|n| batch(n, false).rows).collect(),
+        ..Batch::default()
+    };
     let mut n = 0;
     let error = loop {
         match journal.commit(&rows_only(n)) {

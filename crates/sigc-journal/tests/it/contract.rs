@@ -51,11 +51,10 @@ fn contradictions_are_refused_whole() {
         ("good entries before a bad one", bars(vec![absent(next), *bar])),
         ("no such source", bars(vec![absent(far)])),
         ("no such symbol", bars(vec![absent(BarId { symbol: 99, ..*id })])),
-        ("a bar of another row", bars(vec![BarEntry {
-            id: next,
-            fate: BarFate::Taken { bar: bad_open, origin: Origin::Rest },
-            at: Ts(0),
-        }])),
+        (
+            "a bar of another row",
+            bars(vec![BarEntry { id: next, fate: BarFate::Taken { bar: bad_open, origin: Origin::Rest }, at: Ts(0) }]),
+        ),
         ("a second fate of a row", rows(vec![warm(*symbol, *open_time)])),
         ("a row off the grid", rows(vec![warm(0, Ts(later.0 + 1))])),
         ("no such emission symbol", rows(vec![warm(9, later)])),
@@ -73,7 +72,10 @@ fn contradictions_are_refused_whole() {
     }
     journal.commit(&cursor(0, emitted)).expect("stored");
     model.commit(&cursor(0, emitted));
-    assert!(matches!(journal.commit(&cursor(0, emitted - 1)), Err(JournalError::Contract { .. })), "a cursor goes back");
+    assert!(
+        matches!(journal.commit(&cursor(0, emitted - 1)), Err(JournalError::Contract { .. })),
+        "a cursor goes back"
+    );
     journal.set_emit_after(Ts(5)).expect("stored");
     journal.set_emit_after(Ts(5)).expect("the same again");
     model.emit_after = Some(Ts(5));

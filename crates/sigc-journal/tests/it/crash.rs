@@ -88,8 +88,10 @@ fn acknowledged_commits_survive_a_kill() {
         child.kill().expect("kill -9");
         child.wait().expect("it ends");
         // All it said before it died, lines that were already on their way among them.
-        let last = lines.map_while(Result::ok).filter_map(|l| l.strip_prefix("acknowledged ").map(str::to_owned)).last();
-        let acknowledged = last.and_then(|l| l.parse().ok()).unwrap_or(if kill % 5 == 4 { done } else { done + wanted });
+        let last =
+            lines.map_while(Result::ok).filter_map(|l| l.strip_prefix("acknowledged ").map(str::to_owned)).last();
+        let acknowledged =
+            last.and_then(|l| l.parse().ok()).unwrap_or(if kill % 5 == 4 { done } else { done + wanted });
         let _ = JournalReader::open(dir.path(), &identity()); // an audit comes first, and repairs
         let found = if acknowledged == 0 && !dir.path().join("journal.redb").exists() {
             0

@@ -43,7 +43,9 @@ fn sums_equal_a_plain_count_however_little_is_kept() {
                 assert_eq!((line.archive, line.poll), (from(Origin::Archive), from(Origin::Poll)));
                 assert_eq!(line.absent, count(&|f| *f == BarFate::Absent));
                 assert_eq!(line.unrepaired, count(&|f| *f == BarFate::Unrepaired));
-                let odd = |k| model.oddities.iter().filter(move |o| (o.id.source, o.id.symbol, o.kind) == (source, symbol, k));
+                let odd = |k| {
+                    model.oddities.iter().filter(move |o| (o.id.source, o.id.symbol, o.kind) == (source, symbol, k))
+                };
                 assert_eq!(line.late, odd(OddityKind::Late).count() as u64);
                 assert_eq!(line.duplicate, odd(OddityKind::Duplicate).count() as u64);
                 assert_eq!(line.revised, odd(OddityKind::Revised).count() as u64);
@@ -148,10 +150,10 @@ fn each_row_tells_its_story() {
 
     let null = ask(90);
     assert_eq!(null.answer, Answer::Fate(RowFate::NullInput));
-    assert_eq!(null.gaps.iter().map(|g| (g.open_time, g.fate)).collect::<Vec<_>>(), [(
-        at(75),
-        Some(BarFate::Unrepaired)
-    )]);
+    assert_eq!(
+        null.gaps.iter().map(|g| (g.open_time, g.fate)).collect::<Vec<_>>(),
+        [(at(75), Some(BarFate::Unrepaired))]
+    );
     assert_eq!(null.oddities.iter().map(|o| (o.kind, o.open_time)).collect::<Vec<_>>(), [(OddityKind::Late, at(75))]);
     // The slower source's newest closed bar, and no later one.
     assert_eq!(null.bars.iter().filter(|b| b.frame == "slow").map(|b| b.open_time).collect::<Vec<_>>(), [at(0)]);

@@ -180,11 +180,9 @@ impl Model {
         let mut seq = self.last_seq;
         for symbol in 0..identity.emission_symbols.len() as u32 {
             let newest = self.rows.range((symbol, Ts(i64::MIN))..=(symbol, Ts(i64::MAX))).next_back();
-            let mut k = identity.emission_interval.index_of(newest.map_or(Ts(START), |((_, t), _)| *t)) + 1;
-            for _ in 0..r.below(3) {
-                let fate = self.row(symbol, identity.emission_interval.open_of(k), &mut seq, r);
-                batch.rows.push(fate);
-                k += 1;
+            let first = identity.emission_interval.index_of(newest.map_or(Ts(START), |((_, t), _)| *t)) + 1;
+            for k in first..first + r.below(3) as i64 {
+                batch.rows.push(self.row(symbol, identity.emission_interval.open_of(k), &mut seq, r));
             }
             if r.below(3) == 0 {
                 let before = self.snapshots.get(&symbol).map_or(START, |s| s.at.0);

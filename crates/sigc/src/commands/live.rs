@@ -139,7 +139,7 @@ fn start_server(args: &Run, exposed: Exposed, term: &mut Terminal) -> Option<Ser
         }
         Err(e) => {
             // A run without a status page is better than none.
-            term.note(&format!("warning[W0501]: {e}; the run goes on without metrics and health\n  help: `--listen ADDRESS` names another address"));
+            term.note(&format!("warning: {e}; the run goes on without metrics and health\n  help: `--listen ADDRESS` names another address"));
             None
         }
     }
@@ -322,7 +322,7 @@ fn finish(result: Result<Summary, StartError>, plan: &Plan, status: &Status, ter
 fn report(summary: &Summary, status: &Status, term: &mut Terminal) {
     if !summary.end.clean {
         let left: Vec<&str> = summary.end.left.iter().chain(&summary.end.aborted).map(String::as_str).collect();
-        term.note(&format!("warning[W0502]: these parts did not end within their limit: {}", left.join(", ")));
+        term.note(&format!("warning: these parts did not end within their limit: {}", left.join(", ")));
     }
     if term.quiet {
         return;
@@ -346,7 +346,7 @@ fn report(summary: &Summary, status: &Status, term: &mut Terminal) {
             sink.name, sink.written.new, sink.written.duplicates
         ));
         if let Some(error) = &sink.close_error {
-            term.note(&format!("warning[W0502]: {}: {error}", sink.name));
+            term.note(&format!("warning: {}: {error}", sink.name));
         }
     }
 }

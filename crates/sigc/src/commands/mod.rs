@@ -1,5 +1,6 @@
 //! One file per command.
 
+pub mod audit;
 pub mod backfill;
 pub mod check;
 pub mod demo;
@@ -12,3 +13,4 @@ pub mod run;
 pub mod schema;
 pub mod sim;
 pub mod verify;
+pub mod why;

@@ -17,7 +17,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // The nearest name, for files with a misspelt column, is all connectors take from diagnostics.
     ("sigc-connectors", &["sigc-runtime", "sigc-catalog", "sigc-diag", "sigc-market"]),
     ("sigc-models", &["sigc-catalog", "sigc-engine", "sigc-plan", "sigc-market"]),
-    ("sigc-journal", &["sigc-runtime", "sigc-market"]),
+    ("sigc-journal", &["sigc-runtime", "sigc-plan", "sigc-market"]),
     ("sigc-live", &["sigc-connectors", "sigc-journal", "sigc-runtime", "sigc-engine", "sigc-plan", "sigc-market"]),
     // The generator of seeded bars is all the exchange takes from the connectors: it must not share a parser with them.
     ("sigc-sim", &["sigc-connectors", "sigc-market"]),
