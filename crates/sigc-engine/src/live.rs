@@ -125,6 +125,21 @@ impl Live {
         Ok(outcome)
     }
 
+    /// The bar of a source's next row exists and could not be had. Its own row is what the data step says of gaps;
+    /// every resampled row that it belongs to is null, whatever the resample step says, because it would be wrong
+    /// without the bar. To be called before the step at the row's close.
+    pub fn unrepaired(&mut self, frame: FrameId, row: i64) {
+        let engine = Arc::clone(&self.engine);
+        let frames = &engine.program.frames;
+        let Some(source) = frames.get(frame.index()).filter(|i| i.parent.is_none()) else { return };
+        let open = source.interval.open_of(row);
+        for (f, info) in frames.iter().enumerate() {
+            if info.parent.is_some() && engine.program.root_of(f) == frame.index() {
+                self.machine.broken[f] = info.interval.index_of(open);
+            }
+        }
+    }
+
     /// How far the lane is from its first warm row.
     pub fn warmth(&self) -> Warmth {
         self.settling.warmth(&self.engine, &self.machine)

@@ -97,6 +97,8 @@ pub(crate) struct Machine<const W: usize> {
     closings: Vec<Vec<u32>>,
     /// Per join, the other frame's row for each row of the driver's run.
     joined: Vec<Vec<i64>>,
+    /// Per frame, the newest row whose bars were not all to be had; see [`crate::Live::unrepaired`].
+    pub(crate) broken: Vec<i64>,
 }
 
 impl<const W: usize> Machine<W> {
@@ -118,6 +120,7 @@ impl<const W: usize> Machine<W> {
             latest: vec![i64::MAX; program.masks.len()],
             closings: vec![Vec::with_capacity(layout.tile); program.frames.len()],
             joined: vec![Vec::with_capacity(layout.tile); program.joins.len()],
+            broken: vec![i64::MIN; program.frames.len()],
         }
     }
 
@@ -330,6 +333,10 @@ impl<const W: usize> Machine<W> {
             Kernel::Aggregate { how, incomplete } => {
                 let closings = &self.closings[step.frame as usize][..rows.count];
                 aggregate::kernel(operand(0, 0), how, incomplete, closings, state, out);
+                let broken = self.broken[step.frame as usize];
+                if broken >= rows.first() && broken <= rows.last {
+                    out[(broken - rows.first()) as usize] = [NULL; W];
+                }
             }
             Kernel::AsOf { join, other } => {
                 let Operand { slot, delay } = step.operands[0];

@@ -10,7 +10,7 @@ use crate::{Engine, Live, SnapshotError};
 use sigc_market::Ts;
 
 /// Raised whenever the layout of the state or the meaning of a byte changes.
-const MAGIC: &[u8; 8] = b"sigclan\x01";
+const MAGIC: &[u8; 8] = b"sigclan\x02";
 const HASH: usize = 32;
 
 impl Live {
@@ -28,6 +28,7 @@ impl Live {
             w.u64(seen.taken);
             w.option(seen.settled);
         }
+        self.machine.broken.iter().for_each(|row| w.u64(*row as u64));
         self.machine.ends.iter().for_each(|e| w.u64(u64::from(*e)));
         for [x] in self.machine.cells.iter().chain(&self.machine.state) {
             w.u64(x.to_bits());
@@ -66,6 +67,9 @@ impl Live {
         let seen = inner.program.smoothers.iter().map(|_| Ok(Seen { taken: r.u64()?, settled: r.option()? }));
         let seen = seen.collect::<Result<_, SnapshotError>>()?;
         live.settling = Settling::restored(inner, starts, seen);
+        for row in &mut live.machine.broken {
+            *row = r.u64()? as i64;
+        }
         for end in &mut live.machine.ends {
             *end = u32::try_from(r.u64()?).map_err(|_| SnapshotError::Damaged)?;
         }

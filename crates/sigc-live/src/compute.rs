@@ -4,8 +4,8 @@
 //! else touches the engine, so there is no lock on the way of a bar.
 
 use crate::deliver::Delivered;
-use crate::pace::Pace;
 use crate::net::clock::VenueClock;
+use crate::pace::Pace;
 use crate::store::Job;
 use sigc_engine::EngineError;
 use sigc_journal::Journal;
@@ -152,14 +152,7 @@ impl Compute {
         self.reached.send_if_modified(|r| std::mem::replace(r, Reached::Delivered) != Reached::Delivered);
         drop(self.sinks);
         let unstored = self.conductor.unstored();
-        Ended {
-            journal: self.journal_thread,
-            jobs: self.journal,
-            sinks: self.sink_threads,
-            failure,
-            backlog,
-            unstored,
-        }
+        Ended { journal: self.journal_thread, jobs: self.journal, sinks: self.sink_threads, failure, backlog, unstored }
     }
 
     /// Takes an event and those behind it.

@@ -222,10 +222,11 @@ async fn conduct(mut spec: RunSpec, stop: &Stop, observer: Arc<dyn Observer>) ->
         reached: reached_in,
         watcher: observer.watcher(),
     };
-    let compute = std::thread::Builder::new().name("sigc-compute".into()).spawn(move || -> std::io::Result<Ended> {
-        let own = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
-        Ok(own.block_on(compute.run()))
-    })?;
+    let compute =
+        std::thread::Builder::new().name("sigc-compute".into()).spawn(move || -> std::io::Result<Ended> {
+            let own = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+            Ok(own.block_on(compute.run()))
+        })?;
 
     // Parts in the order of their end.
     let ms = |d: Duration| d.as_millis() as i64;
@@ -235,7 +236,11 @@ async fn conduct(mut spec: RunSpec, stop: &Stop, observer: Arc<dyn Observer>) ->
         .map(|s| Part { name: s.name.clone(), stage: Stage::Intake, limit_ms: ms(limits.intake) })
         .collect();
     parts.push(Part { name: "compute".into(), stage: Stage::Compute, limit_ms: ms(limits.compute) });
-    parts.push(Part { name: format!("sinks {}", sink_names.join(", ")), stage: Stage::Sinks, limit_ms: ms(limits.sinks) });
+    parts.push(Part {
+        name: format!("sinks {}", sink_names.join(", ")),
+        stage: Stage::Sinks,
+        limit_ms: ms(limits.sinks),
+    });
     let mut shutdown = Shutdown::new(parts);
     let real = || Ts(begun.elapsed().as_millis() as i64);
     let mut asked = stop.0.subscribe();
@@ -254,7 +259,10 @@ async fn conduct(mut spec: RunSpec, stop: &Stop, observer: Arc<dyn Observer>) ->
                     let _ = phase.send(if i == n_sources { Phase::Drain } else { Phase::Deliver });
                 }
                 Order::Abort(i) => {
-                    tracing::warn!(part = if i == n_sources { "compute" } else { "sinks" }, "not done within its limit");
+                    tracing::warn!(
+                        part = if i == n_sources { "compute" } else { "sinks" },
+                        "not done within its limit"
+                    );
                     if i > n_sources {
                         let _ = phase.send(Phase::Abort);
                     }
@@ -264,9 +272,9 @@ async fn conduct(mut spec: RunSpec, stop: &Stop, observer: Arc<dyn Observer>) ->
         if shutdown.done() {
             break;
         }
-        let wake = shutdown.wake_at().map_or(Duration::from_secs(3_600), |at| {
-            Duration::from_millis((at.0 - real().0).max(1) as u64)
-        });
+        let wake = shutdown
+            .wake_at()
+            .map_or(Duration::from_secs(3_600), |at| Duration::from_millis((at.0 - real().0).max(1) as u64));
         tokio::select! {
             changed = asked.changed() => {
                 let wanted = *asked.borrow();

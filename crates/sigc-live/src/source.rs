@@ -115,12 +115,7 @@ impl VenueSource {
         tasks.shutdown().await;
     }
 
-    fn carry_out(
-        &self,
-        order: FeedOrder,
-        links: &mut HashMap<(usize, u64), Running>,
-        tasks: &mut JoinSet<Done>,
-    ) {
+    fn carry_out(&self, order: FeedOrder, links: &mut HashMap<(usize, u64), Running>, tasks: &mut JoinSet<Done>) {
         match order {
             FeedOrder::StartLink { link, generation, symbols } => {
                 let (stop, stopped) = watch::channel(false);

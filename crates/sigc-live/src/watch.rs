@@ -321,7 +321,9 @@ impl Owner {
     fn symbol(&self, conductor: &Conductor, s: u32, now: Ts) -> SymbolView {
         let symbol = &conductor.symbols()[s as usize];
         let given_up = || {
-            let of = |(source, place): &(usize, u32)| conductor.sources()[*source].symbols.get(*place as usize) == Some(symbol);
+            let of = |(source, place): &(usize, u32)| {
+                conductor.sources()[*source].symbols.get(*place as usize) == Some(symbol)
+            };
             self.given_up.iter().find(|(key, _)| of(key)).map(|(_, reason)| reason.clone())
         };
         SymbolView {
@@ -362,7 +364,10 @@ impl Watcher for Owner {
                 tracing::info!(symbol = %conductor.symbols()[*symbol as usize], "ready");
             }
             Note::Ready => {
-                tracing::info!(symbols = conductor.symbols().len(), "streaming: every symbol has its history and rows come");
+                tracing::info!(
+                    symbols = conductor.symbols().len(),
+                    "streaming: every symbol has its history and rows come"
+                );
                 self.remember(at, "every symbol is ready".into());
             }
             Note::Odd(odd) => {

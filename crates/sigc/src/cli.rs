@@ -272,6 +272,9 @@ pub struct Sim {
     /// Interval of the bars that all others are made of.
     #[arg(long, default_value = "1m")]
     pub base: String,
+    /// Venue time between the forming frames of a stream; as the venues do when left out.
+    #[arg(long)]
+    pub frame_ms: Option<i64>,
     /// What goes wrong: none, random, or a file with a script.
     #[arg(long)]
     pub faults: Option<String>,

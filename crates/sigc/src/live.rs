@@ -118,12 +118,7 @@ fn sink_text(sink: &typed::TSink) -> String {
     format!("{} {target}", sink.def.info.name)
 }
 
-fn sources(
-    plan: &Plan,
-    typed: &Typed,
-    wanted: &Wanted<'_>,
-    secrets: &mut Secrets,
-) -> Result<Vec<SourceSpec>, Failure> {
+fn sources(plan: &Plan, typed: &Typed, wanted: &Wanted<'_>, secrets: &mut Secrets) -> Result<Vec<SourceSpec>, Failure> {
     let gates = Gates::new();
     let http = Arc::new(Http::new(wanted.pace));
     let mut specs = Vec::new();
@@ -197,9 +192,8 @@ fn addresses(
     secrets: &mut Secrets,
 ) -> Result<[String; 3], Failure> {
     if let Some(simulated) = simulated {
-        return (simulated.of)(using, &simulated.host).ok_or_else(|| {
-            Failure::coded("E0518", format!("`{using}` is not simulated"), "leave out `--simulate`")
-        });
+        return (simulated.of)(using, &simulated.host)
+            .ok_or_else(|| Failure::coded("E0518", format!("`{using}` is not simulated"), "leave out `--simulate`"));
     }
     let mut url = |name: &str| match args.value(name) {
         Some(Value::Text(text)) => secrets.resolve(text),

@@ -39,7 +39,11 @@ impl Secrets {
             })?
         } else if let Some(path) = name.strip_prefix("file.") {
             read(path).map_err(|e| {
-                Failure::coded("E0531", format!("`{path}` cannot be read: {}", plain(&e)), "make the file readable for this user")
+                Failure::coded(
+                    "E0531",
+                    format!("`{path}` cannot be read: {}", plain(&e)),
+                    "make the file readable for this user",
+                )
             })?
         } else {
             return Ok(text.to_owned());

@@ -39,7 +39,10 @@ impl Simulated {
         let host = exchange.addr.to_string();
         if !term.quiet {
             let now = exchange.clock().now();
-            term.note(&format!("simulated exchange on {host}, {speed} times as fast as real time, from {now}, seed {}", args.seed));
+            term.note(&format!(
+                "simulated exchange on {host}, {speed} times as fast as real time, from {now}, seed {}",
+                args.seed
+            ));
         }
         Ok(Simulated { exchange: Some(exchange), own, host })
     }
@@ -92,7 +95,13 @@ pub fn script(faults: Option<&str>, config: &Config, seed: u64, interval: Option
             },
         )),
         Some(path) => {
-            let failed = |e: String| Failure::coded("E0534", format!("`{path}`: {e}"), "a script is a JSON list of faults; `none` and `random` are words for it");
+            let failed = |e: String| {
+                Failure::coded(
+                    "E0534",
+                    format!("`{path}`: {e}"),
+                    "a script is a JSON list of faults; `none` and `random` are words for it",
+                )
+            };
             let text = std::fs::read_to_string(path).map_err(|e| failed(crate::load::plain(&e)))?;
             serde_json::from_str(&text).map_err(|e| failed(e.to_string()))
         }

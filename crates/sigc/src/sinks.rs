@@ -39,7 +39,12 @@ pub fn open_sinks(
     Ok(slots)
 }
 
-fn open_sink(sink: &TSink, schema: &RecordSchema, apart: Option<&Path>, term: &mut Terminal) -> Result<Box<dyn sigc_runtime::Sink>, Failure> {
+fn open_sink(
+    sink: &TSink,
+    schema: &RecordSchema,
+    apart: Option<&Path>,
+    term: &mut Terminal,
+) -> Result<Box<dyn sigc_runtime::Sink>, Failure> {
     if !std::ptr::eq(sink.def, &CSV_APPEND) {
         let message = format!("`{}` has no driver in this program", sink.def.info.name);
         return Err(Failure { code: None, message, help: None, exit: 1 });
@@ -55,4 +60,3 @@ fn open_sink(sink: &TSink, schema: &RecordSchema, apart: Option<&Path>, term: &m
     }
     Ok(Box::new(csv))
 }
-

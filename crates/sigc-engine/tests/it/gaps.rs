@@ -145,3 +145,45 @@ fn two_sources_wait_for_each_other_by_the_instant() {
     let want = [n, n, n, n, 100.0, 100.0, 100.0, 100.0, 100.0, 200.0, 200.0, 200.0];
     assert_eq!(bits(&got), bits(&want));
 }
+
+/// An hour of four quarters with one missing: without a bar that the venue does not have it is the venue's own hour,
+/// without a bar that could not be had it is null, and so is the day that holds it. Also through a snapshot.
+#[test]
+fn a_bar_that_could_not_be_had_makes_the_rows_above_it_null() {
+    let (quarter, hour, day) = (FrameId::new(0), FrameId::new(1), FrameId::new(2));
+    let mut g = Graph::new();
+    let x = g.push(quarter, Op::Input(Field::Volume));
+    let sum = |g: &mut Graph, frame, x| {
+        g.push(frame, Op::Aggregate { x, how: Aggregate::Sum, incomplete: Incomplete::Partial })
+    };
+    let hourly = sum(&mut g, hour, x);
+    let daily = sum(&mut g, day, hourly);
+    let frames = vec![source("q", "15m", Gap::Null), resampled("h", "1h", quarter), resampled("d", "1d", hour)];
+    let plan = plan(frames, &g, Vec::new(), &[hourly, daily], 0.5);
+    let engine = Engine::new(&plan, &all_columns(&plan)).expect("the plan runs");
+    let missing = 5; // the second quarter of the second hour
+    for (unrepaired, through_snapshot) in [(false, false), (true, false), (true, true)] {
+        let mut live = Live::new(&engine, 0);
+        let mut table = Table::new(&plan);
+        for row in 0..96 {
+            let bar = Bar::ohlcv(Ts(row * 900_000), 1.0, 1.0, 1.0, 1.0, 10.0);
+            let bars: Vec<_> = if row == missing { Vec::new() } else { vec![(quarter, bar)] };
+            if row == missing && unrepaired {
+                live.unrepaired(quarter, row);
+            }
+            live.step(Ts((row + 1) * 900_000), &bars, &mut [], &mut table).expect("in order");
+            if row == missing && through_snapshot {
+                live = Live::restore(&engine, &live.snapshot()).expect("its own snapshot");
+            }
+        }
+        let rows = cells(&table);
+        // The hours' rows, then the day's: one column each, in the plan's order of frames and instants.
+        let of = |n: usize| rows[n][0];
+        assert_eq!(of(0), 40.0);
+        assert_eq!(of(1).is_nan(), unrepaired, "{unrepaired}: {}", of(1));
+        assert!(unrepaired || of(1) == 30.0);
+        let last = rows.last().expect("the day")[0];
+        assert_eq!(last.is_nan(), unrepaired);
+        assert!(unrepaired || last == 950.0, "{last}");
+    }
+}

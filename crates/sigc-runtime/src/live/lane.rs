@@ -15,8 +15,8 @@ use std::collections::VecDeque;
 struct Queue {
     frame: FrameId,
     interval: Interval,
-    /// The close of each row, and its bar.
-    rows: VecDeque<(Ts, Option<Bar>)>,
+    /// The close of each row, and what became of its bar.
+    rows: VecDeque<(Ts, BarFate)>,
     /// The close of the newest row; `None` before the first.
     through: Option<Ts>,
 }
@@ -63,11 +63,7 @@ impl Lane {
     pub fn push(&mut self, source: usize, row: i64, fate: &BarFate) {
         let Some(queue) = self.queues.get_mut(source) else { return };
         let close = queue.interval.close_of(row);
-        let bar = match fate {
-            BarFate::Taken { bar, .. } => Some(*bar),
-            BarFate::Absent | BarFate::Unrepaired => None,
-        };
-        queue.rows.push_back((close, bar));
+        queue.rows.push_back((close, *fate));
         queue.through = Some(close);
     }
 
@@ -89,9 +85,16 @@ impl Lane {
     ) -> Result<Outcome, EngineError> {
         self.due.clear();
         for queue in &mut self.queues {
-            while queue.rows.front().is_some_and(|(close, _)| *close <= at) {
-                if let Some((_, Some(bar))) = queue.rows.pop_front() {
-                    self.due.push((queue.frame, bar));
+            while let Some((close, fate)) = queue.rows.front().copied().filter(|(close, _)| *close <= at) {
+                queue.rows.pop_front();
+                match fate {
+                    BarFate::Taken { bar, .. } => self.due.push((queue.frame, bar)),
+                    BarFate::Absent => {}
+                    // One row closes with every step, so no second mark can come before this one has had its effect.
+                    BarFate::Unrepaired => {
+                        let row = queue.interval.index_of(Ts(close.0 - 1));
+                        self.live.unrepaired(queue.frame, row);
+                    }
                 }
             }
         }

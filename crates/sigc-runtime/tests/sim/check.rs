@@ -3,12 +3,12 @@
 use crate::disk::{Disk, Shelf};
 use crate::truth::Truth;
 use sigc_engine::{Engine, Live, RowSink};
-use sigc_market::{Bar, Ts};
+use sigc_market::Ts;
 use sigc_plan::FrameId;
 use sigc_plan::lookback::Until;
 use sigc_runtime::live::conductor::HISTORY_MARGIN_ROWS;
-use sigc_runtime::live::entry::{BarFate, BarId, RowFate};
-use sigc_runtime::merge::Merge;
+use sigc_runtime::live::entry::{BarFate, BarId, Origin, RowFate};
+use std::collections::BTreeMap;
 
 /// The bars: every row from the first entry to `last`, each once, with the truth's bits, never before its close.
 pub fn bars(disk: &Disk, truths: &[Vec<Truth>], end: Ts, may_give_up: bool, gone: Option<u32>) -> Result<u64, String> {
@@ -78,8 +78,13 @@ pub fn rows(
     let mut emitted = 0;
     for symbol in 0..truths[0].len() {
         let name = format!("symbol {symbol}");
-        let bars: Vec<Vec<Bar>> =
-            (0..truths.len()).map(|source| as_taken(disk, &truths[source][symbol], source, symbol)).collect();
+        let mut instants: BTreeMap<Ts, Vec<(usize, i64, BarFate)>> = BTreeMap::new();
+        for source in 0..truths.len() {
+            let truth = &truths[source][symbol];
+            for (row, fate) in as_taken(disk, truth, source, symbol) {
+                instants.entry(truth.closes_at(row)).or_default().push((source, row, fate));
+            }
+        }
         // A row can be computed when every source has passed its close.
         let passed = |source: usize| {
             let id = |row| BarId { source: source as u16, symbol: symbol as u32, row };
@@ -87,18 +92,19 @@ pub fn rows(
             last.map(|(id, _)| truths[source][symbol].closes_at(id.row))
         };
         let Some(safe) = (0..truths.len()).map(passed).min().flatten() else { continue };
-        let feeds = bars.iter().enumerate().map(|(s, b)| (plan.sources[s].frame, b.as_slice()));
-        let mut merge = Merge::new(plan, feeds);
         let mut live = Live::new(engine, symbol);
         let mut reference = Reference { frame: plan.emission_frame(), rows: Vec::new() };
-        let mut due = Vec::new();
-        while let Some(at) = merge.next_close().filter(|at| *at <= safe) {
-            due.clear();
-            merge.take(at, &mut due);
-            live.step(at, &due, &mut [], &mut reference).map_err(|e| e.to_string())?;
-        }
-        if live.at().is_some_and(|at| at < safe) {
-            live.step(safe, &[], &mut [], &mut reference).map_err(|e| e.to_string())?;
+        for (at, due) in instants.into_iter().filter(|(at, _)| *at <= safe) {
+            let mut bars = Vec::new();
+            for (source, row, fate) in due {
+                let frame = plan.sources[source].frame;
+                match fate {
+                    BarFate::Taken { bar, .. } => bars.push((frame, bar)),
+                    BarFate::Absent => {}
+                    BarFate::Unrepaired => live.unrepaired(frame, row),
+                }
+            }
+            live.step(at, &bars, &mut [], &mut reference).map_err(|e| e.to_string())?;
         }
         let interval = plan.frame(plan.emission_frame()).interval;
         let close = |open: Ts| interval.close_of(interval.index_of(open));
@@ -151,25 +157,25 @@ pub fn rows(
     Ok(emitted)
 }
 
-fn by_symbol(shelf: &Shelf) -> std::collections::BTreeMap<String, Vec<Ts>> {
-    let mut map: std::collections::BTreeMap<String, Vec<Ts>> = Default::default();
+fn by_symbol(shelf: &Shelf) -> BTreeMap<String, Vec<Ts>> {
+    let mut map: BTreeMap<String, Vec<Ts>> = BTreeMap::new();
     for r in &shelf.rows {
         map.entry(r.symbol.to_string()).or_default().push(r.ts);
     }
     map
 }
 
-/// The truth before the first entry, then what the entries say.
-fn as_taken(disk: &Disk, truth: &Truth, source: usize, symbol: usize) -> Vec<Bar> {
+/// The truth before the first entry, then what the entries say: row by row, gaps included, from the first bar on.
+fn as_taken(disk: &Disk, truth: &Truth, source: usize, symbol: usize) -> Vec<(i64, BarFate)> {
     let id = |row| BarId { source: source as u16, symbol: symbol as u32, row };
     let entries: Vec<_> = disk.bars.range(id(i64::MIN)..=id(i64::MAX)).map(|(_, e)| e).collect();
     let first = entries.first().map_or(i64::MAX, |e| e.id.row);
-    let history = (truth.first..first.min(truth.first + truth.rows.len() as i64)).filter_map(|row| truth.bar(row));
-    let taken = entries.iter().filter_map(|e| match e.fate {
-        BarFate::Taken { bar, .. } => Some(bar),
-        BarFate::Absent | BarFate::Unrepaired => None,
+    let history = (truth.first..first.min(truth.first + truth.rows.len() as i64)).map(|row| {
+        let taken = truth.bar(row).map(|bar| BarFate::Taken { bar, origin: Origin::Rest });
+        (row, taken.unwrap_or(BarFate::Absent))
     });
-    history.chain(taken).collect()
+    let all = history.chain(entries.iter().map(|e| (e.id.row, e.fate)));
+    all.skip_while(|(_, fate)| !matches!(fate, BarFate::Taken { .. })).collect()
 }
 
 struct Reference {

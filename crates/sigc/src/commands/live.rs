@@ -34,17 +34,24 @@ const CLOSE_LIMIT: Duration = Duration::from_secs(2);
 /// Runs until it is stopped.
 pub fn run(args: &Run, plan: &Plan, typed: &Typed, term: &mut Terminal) -> Outcome {
     let speed = args.speed.unwrap_or(if args.simulate { SIMULATED_SPEED } else { 1.0 });
-    if !args.simulate && speed != 1.0 {
-        return Err(Failure::usage("a venue's time passes at speed 1", "`--speed` goes with `--simulate` or `--replay`"));
+    if !args.simulate && args.exchange.is_none() && speed != 1.0 {
+        let help = "`--speed` goes with `--simulate`, `--exchange` or `--replay`";
+        return Err(Failure::usage("a venue's time passes at speed 1", help));
     }
     if !(speed.is_finite() && (1.0..=50_000.0).contains(&speed)) {
-        return Err(Failure::usage("`--speed` is a number from 1 to 50000", "an hour of the venue takes 3600 / speed seconds"));
+        return Err(Failure::usage(
+            "`--speed` is a number from 1 to 50000",
+            "an hour of the venue takes 3600 / speed seconds",
+        ));
     }
     let until = args.until.as_deref().map(super::run::instant).transpose()?;
     let run_id = run_id();
     let simulated = if args.simulate { Some(Simulated::start(plan, speed, args, term)?) } else { None };
-    let addresses =
-        simulated.as_ref().map(|s| s.host()).or_else(|| args.exchange.clone()).map(|host| Addresses { of: addresses_of, host });
+    let addresses = simulated
+        .as_ref()
+        .map(|s| s.host())
+        .or_else(|| args.exchange.clone())
+        .map(|host| Addresses { of: addresses_of, host });
     // What is simulated leaves the real run's journal and files alone.
     let apart = addresses.is_some().then(|| PathBuf::from("sigc-simulated"));
     let scratch = apart.as_ref().map(|_| tempfile_dir(&run_id));
@@ -53,13 +60,18 @@ pub fn run(args: &Run, plan: &Plan, typed: &Typed, term: &mut Terminal) -> Outco
         (None, Some(scratch)) => scratch.clone(),
         (None, None) => default_state_dir(&plan.name),
     };
-    std::fs::create_dir_all(&state)
-        .map_err(|e| Failure::coded("E0512", format!("`{}` cannot be made: {}", state.display(), plain(&e)), "name another folder with `--state`"))?;
+    std::fs::create_dir_all(&state).map_err(|e| {
+        Failure::coded(
+            "E0512",
+            format!("`{}` cannot be made: {}", state.display(), plain(&e)),
+            "name another folder with `--state`",
+        )
+    })?;
     let mut secrets = Secrets::new();
     let wanted = Wanted {
         state: &state,
         run_id: run_id.clone(),
-        pace: Pace::new(if args.exchange.is_some() { args.speed.unwrap_or(1.0) } else { speed }),
+        pace: Pace::new(speed),
         until,
         simulated: addresses.as_ref(),
         apart: apart.as_deref(),
@@ -125,7 +137,8 @@ fn start_log(
         redactor: secrets.redactor(),
         ..LogSpec::new(run_id)
     };
-    init(&spec).map_err(|e| Failure::coded("E0532", e, "`--log-folder` names another folder, `--log-level` another filter"))
+    init(&spec)
+        .map_err(|e| Failure::coded("E0532", e, "`--log-folder` names another folder, `--log-level` another filter"))
 }
 
 fn start_server(args: &Run, exposed: Exposed, term: &mut Terminal) -> Option<Server> {
@@ -308,7 +321,11 @@ fn finish(result: Result<Summary, StartError>, plan: &Plan, status: &Status, ter
             return Err(Failure::coded("E0530", e, help));
         }
         Err(StartError::Resume(e)) => {
-            return Err(Failure::coded("E0521", e, "move the state folder away to begin anew, with its history fetched again"));
+            return Err(Failure::coded(
+                "E0521",
+                e,
+                "move the state folder away to begin anew, with its history fetched again",
+            ));
         }
         Err(e @ StartError::Thread(_)) => return Err(Failure::coded("E0533", e, "the system gives no more threads")),
     };
@@ -340,7 +357,8 @@ fn report(summary: &Summary, status: &Status, term: &mut Terminal) {
         summary.end.took_ms
     ));
     for (sink, backlog) in summary.sinks.iter().zip(&summary.backlog) {
-        let waits = if *backlog > 0 { format!(", {backlog} wait in the journal for the next run") } else { String::new() };
+        let waits =
+            if *backlog > 0 { format!(", {backlog} wait in the journal for the next run") } else { String::new() };
         term.note(&format!(
             "  {}: {} new, {} were there already{waits}",
             sink.name, sink.written.new, sink.written.duplicates

@@ -19,6 +19,9 @@ pub fn run(args: &Sim, term: &mut Terminal) -> Outcome {
     config.seed = args.seed;
     config.speed = args.speed;
     config.base = interval(&args.base)?;
+    if let Some(ms) = args.frame_ms {
+        (config.futures_frame_ms, config.spot_frame_ms, config.bybit_frame_ms) = (ms, ms, ms);
+    }
     if let Some(start) = &args.start {
         config.start = super::run::instant(start)?;
     }

@@ -1,0 +1,12 @@
+//! Runs over real sockets against the simulated exchange: minutes, not seconds.
+//!
+//! Not part of a plain `cargo test`; `.ci/run` calls `cargo test -p sigc --test live`. The truth comes from the
+//! exchange, which writes the bars it told of; `sigc backfill` computes them by the panel driver, and the rows of the
+//! live run must be the same text in every cell.
+
+mod cycles;
+mod exchange;
+mod kill;
+mod load;
+mod stall;
+mod thirty_days;
