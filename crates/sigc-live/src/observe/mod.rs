@@ -6,4 +6,6 @@
 //! whether that is worth more than a warning.
 
 pub mod log;
+pub mod metrics;
+pub mod process;
 pub mod redact;

@@ -1,6 +1,8 @@
 //! What a live run shows of itself, as the people on call see it: files, text, and answers over a socket.
 
 mod log;
+mod metrics;
+mod openmetrics;
 
 use std::time::{Duration, Instant};
 
