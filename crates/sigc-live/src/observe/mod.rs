@@ -9,3 +9,5 @@ pub mod log;
 pub mod metrics;
 pub mod process;
 pub mod redact;
+pub mod server;
+pub mod status;

@@ -1,8 +1,10 @@
 //! What a live run shows of itself, as the people on call see it: files, text, and answers over a socket.
 
+mod leaks;
 mod log;
 mod metrics;
 mod openmetrics;
+mod server;
 
 use std::time::{Duration, Instant};
 
