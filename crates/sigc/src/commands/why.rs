@@ -61,7 +61,7 @@ fn human(reader: &JournalReader, why: &sigc_journal::Why) -> String {
         out += "\nsinks\n";
         let mut table = Table::new(&["sink", "has it"]);
         for s in &why.sinks {
-            let has = if s.confirmed { "yes".into() } else { format!("not yet, {} rows to go", s.backlog) };
+            let has = if s.confirmed { "yes".into() } else { format!("not yet, {} to go", s.backlog) };
             table.row(&[s.sink.clone(), has]);
         }
         out += &table.to_string();

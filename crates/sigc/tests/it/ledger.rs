@@ -105,7 +105,7 @@ fn the_ledger_is_read_beside_a_run_and_after_it() {
         interval.close_of(interval.index_of(Ts(START)) + k).to_string()
     };
     let emitted = sigc_ok(dir.path(), &["why", FILE, &symbol, &label(3)]);
-    for words in ["emitted, as row 1", "prediction 0.75", "not yet, 1 rows to go", "taken from the stream", "0.250 s"] {
+    for words in ["emitted, as row 1", "prediction 0.75", "not yet, 1 to go", "taken from the stream", "0.250 s"] {
         assert!(emitted.contains(words), "{words} is not in\n{emitted}");
     }
     let null = sigc_ok(dir.path(), &["why", FILE, &symbol, &label(2)]);
