@@ -25,6 +25,9 @@ const EVENTS_PER_TURN: usize = 256;
 /// The longest sleep: how often the state is shown to others.
 const SHOWN_EVERY: Duration = Duration::from_millis(250);
 
+/// Attempts at one batch after which the run gives up: the journal's file may have to be opened anew, which only a new
+/// process does. They take about a minute.
+const STORE_ATTEMPTS: u32 = 10;
 /// How long the end of a run waits for the bars before it.
 const PATIENCE_MS: i64 = 900_000;
 
@@ -71,6 +74,7 @@ pub(crate) struct Compute {
     pub phase: watch::Receiver<Phase>,
     pub reached: watch::Sender<Reached>,
     pub watcher: Box<dyn Watcher>,
+    pub store_failures: u32,
 }
 
 /// Is told what happens, on the owner's thread: it must return at once.
@@ -87,12 +91,23 @@ pub trait Watcher: Send {
     fn turn(&mut self, took: Duration);
 }
 
+/// What ended a run from within.
+#[derive(Debug, thiserror::Error)]
+pub enum RunFailure {
+    /// The engine refused a bar.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The journal does not store.
+    #[error("the journal does not store: {0}")]
+    Journal(String),
+}
+
 /// What is left when the owner has ended.
 pub(crate) struct Ended {
     pub journal: JoinHandle<Journal>,
     pub jobs: SyncSender<Job>,
     pub sinks: Vec<JoinHandle<Delivered>>,
-    pub failure: Option<EngineError>,
+    pub failure: Option<RunFailure>,
     /// Rows that each sink has not confirmed.
     pub backlog: Vec<u64>,
     /// Entries that are not stored.
@@ -102,7 +117,7 @@ pub(crate) struct Ended {
 impl Compute {
     /// Runs until the phase says so, on a runtime of its own thread.
     pub async fn run(mut self) -> Ended {
-        let mut failure: Option<EngineError> = None;
+        let mut failure: Option<RunFailure> = None;
         let mut shown = tokio::time::interval(SHOWN_EVERY);
         shown.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut open = true;
@@ -156,7 +171,7 @@ impl Compute {
     }
 
     /// Takes an event and those behind it.
-    fn take(&mut self, event: Event, out: &mut Out, failure: &mut Option<EngineError>) {
+    fn take(&mut self, event: Event, out: &mut Out, failure: &mut Option<RunFailure>) {
         let begun = std::time::Instant::now();
         let now = self.clock.now();
         self.handle(event, now, out, failure);
@@ -170,15 +185,26 @@ impl Compute {
         self.watcher.turn(begun.elapsed());
     }
 
-    fn handle(&mut self, event: Event, now: Ts, out: &mut Out, failure: &mut Option<EngineError>) {
+    fn handle(&mut self, event: Event, now: Ts, out: &mut Out, failure: &mut Option<RunFailure>) {
         // After a failure of the engine only the journal and the sinks go on.
         let of_feed = matches!(event, Event::Feed { .. } | Event::Tick);
         if of_feed && failure.is_some() {
             return;
         }
+        match &event {
+            Event::Stored => self.store_failures = 0,
+            Event::NotStored { reason } => {
+                self.store_failures += 1;
+                if self.store_failures >= STORE_ATTEMPTS && failure.is_none() {
+                    tracing::error!(reason, "the run ends: the journal does not store");
+                    *failure = Some(RunFailure::Journal(reason.clone()));
+                }
+            }
+            _ => {}
+        }
         if let Err(e) = self.conductor.handle(event, now, out) {
             tracing::error!(error = %e, "the run ends: the engine refused a bar");
-            *failure = Some(e);
+            *failure = Some(e.into());
         }
     }
 

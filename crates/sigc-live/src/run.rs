@@ -3,6 +3,7 @@
 //! Order of the end: sources stop (intake), what they brought is computed and stored, sinks get what is stored, then
 //! the journal closes. Each part has a limit; one that does not keep it is given up and named in the [`Summary`].
 
+pub use crate::compute::RunFailure;
 use crate::compute::{Compute, Ended, Phase, Reached, Watcher};
 use crate::deliver::{self, Delivered, Wrote};
 use crate::net::archive::Archives;
@@ -14,7 +15,6 @@ use crate::pace::Pace;
 use crate::source::{VenueSource, idle};
 use crate::spec::{RunSpec, SourceIo, SourceSpec};
 use crate::store::{self, Job, Stored};
-use sigc_engine::EngineError;
 use sigc_journal::{JournalError, RunEntry};
 use sigc_market::Ts;
 use sigc_runtime::live::conductor::{Conductor, Event, ResumeError, Setup};
@@ -98,8 +98,8 @@ pub enum Why {
     Asked,
     /// It had computed everything until the instant it was to end at.
     Until,
-    /// The engine refused a bar.
-    Engine(EngineError),
+    /// Something failed that it cannot go on without.
+    Failed(RunFailure),
 }
 
 /// Why a run did not begin.
@@ -221,6 +221,7 @@ async fn conduct(mut spec: RunSpec, stop: &Stop, observer: Arc<dyn Observer>) ->
         phase: phase_seen,
         reached: reached_in,
         watcher: observer.watcher(),
+        store_failures: 0,
     };
     let compute =
         std::thread::Builder::new().name("sigc-compute".into()).spawn(move || -> std::io::Result<Ended> {
@@ -327,7 +328,7 @@ async fn conduct(mut spec: RunSpec, stop: &Stop, observer: Arc<dyn Observer>) ->
         _ => return Err(StartError::Thread(std::io::Error::other("the compute thread panicked"))),
     };
     let why = match ended.failure {
-        Some(e) => Why::Engine(e),
+        Some(e) => Why::Failed(e),
         None if until && seen == 0 => Why::Until,
         None => Why::Asked,
     };
@@ -346,7 +347,8 @@ async fn conduct(mut spec: RunSpec, stop: &Stop, observer: Arc<dyn Observer>) ->
     let reason = match &why {
         Why::Asked => "asked to stop",
         Why::Until => "reached its end",
-        Why::Engine(_) => "the engine refused a bar",
+        Why::Failed(RunFailure::Engine(_)) => "the engine refused a bar",
+        Why::Failed(RunFailure::Journal(_)) => "the journal does not store",
     };
     let _ = ended.jobs.try_send(Job::Run(started.entry(Some(clock.now()), Some(reason))));
     drop(ended.jobs);

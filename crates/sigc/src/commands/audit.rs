@@ -2,13 +2,14 @@
 
 use crate::cli::Audit;
 use crate::failure::{Failure, Outcome};
+use crate::live::journal_failure;
 use crate::load::load_sound;
 use crate::report::table::Table;
 use crate::terminal::Terminal;
 use serde_json::{Value, json};
 use sigc_journal::audit::{BarLine, OddityLine, Stretch, audit};
 use sigc_journal::entry::OddityKind;
-use sigc_journal::{Identity, JournalError, JournalReader, RunEntry, default_state_dir};
+use sigc_journal::{Identity, JournalReader, RunEntry, default_state_dir};
 use sigc_market::Ts;
 use std::path::Path;
 
@@ -38,11 +39,6 @@ pub(super) fn open(file: &Path, state: Option<&Path>, term: &mut Terminal) -> Re
     let Some(plan) = &loaded.compiled.plan else { return Err(Failure::reported()) };
     let dir = state.map_or_else(|| default_state_dir(&plan.name), Path::to_owned);
     JournalReader::open(&dir, &Identity::of(plan, Vec::new())).map_err(journal_failure)
-}
-
-/// A journal's error in the words of the command line.
-pub(super) fn journal_failure(error: JournalError) -> Failure {
-    Failure::coded(error.code(), &error, error.help())
 }
 
 /// A time as people read it; a dash for none.

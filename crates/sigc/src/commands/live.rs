@@ -16,7 +16,7 @@ use sigc_live::observe::metrics::{Metrics, MetricsSpec, SourceNames};
 use sigc_live::observe::server::{Exposed, Server};
 use sigc_live::observe::status::{Phase, Status, StatusView};
 use sigc_live::pace::Pace;
-use sigc_live::run::{StartError, Stop, Summary, Why};
+use sigc_live::run::{RunFailure, StartError, Stop, Summary, Why};
 use sigc_live::spec::RunSpec;
 use sigc_live::watch::{About, PARTS, QUEUES, Watch};
 use sigc_plan::Plan;
@@ -331,7 +331,11 @@ fn finish(result: Result<Summary, StartError>, plan: &Plan, status: &Status, ter
     };
     report(&summary, status, term);
     match summary.why {
-        Why::Engine(e) => Err(engine_failure(e, &crate::bars::universe(plan), plan)),
+        Why::Failed(RunFailure::Engine(e)) => Err(engine_failure(e, &crate::bars::universe(plan), plan)),
+        Why::Failed(e @ RunFailure::Journal(_)) => {
+            let help = "make room on the disk or mend it, and start again: what was stored goes on from there, what was not is fetched";
+            Err(Failure::coded("E0526", e, help))
+        }
         Why::Asked | Why::Until => Ok(u8::from(!summary.end.clean || summary.unstored > 0)),
     }
 }
@@ -348,7 +352,7 @@ fn report(summary: &Summary, status: &Status, term: &mut Terminal) {
     let why = match summary.why {
         Why::Asked => "stopped",
         Why::Until => "reached its end",
-        Why::Engine(_) => "ended by the engine",
+        Why::Failed(_) => "failed",
     };
     term.note(&format!(
         "{why} after {:.1} s: {} rows emitted in this run; the end took {} ms, nothing is left running",

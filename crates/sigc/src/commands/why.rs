@@ -1,8 +1,9 @@
 //! `sigc why`: one row of a live run, and what led to it.
 
-use super::audit::{journal_failure, kind, open, time};
+use super::audit::{kind, open, time};
 use crate::cli::Why;
 use crate::failure::{Failure, Outcome};
+use crate::live::journal_failure;
 use crate::report::table::Table;
 use crate::terminal::Terminal;
 use serde_json::{Value, json};

@@ -4,7 +4,7 @@
 //! acknowledges them and sends no bars.
 
 use super::super::spelling::joined_capitals;
-use super::{INTERVALS, Product};
+use super::{BULK_URL, INTERVALS, Product};
 use sigc_catalog::{DataStep, GAP, INTERVAL, Info, LABEL, Param, UNIVERSE};
 use sigc_market::Field;
 use sigc_runtime::venue::Limits;
@@ -22,7 +22,7 @@ pub(in super::super) static BINANCE_FUTURES: DataStep = DataStep {
         capability: "shared",
         summary: "bars of Binance USDT-margined futures",
         doc: "Closed bars with quote volume, number of trades and taker volumes. A bar the venue does not have is a gap: see `gap`.",
-        params: &[&UNIVERSE, &INTERVAL, &GAP, &LABEL, &REST_URL, &WS_URL],
+        params: &[&UNIVERSE, &INTERVAL, &GAP, &LABEL, &REST_URL, &WS_URL, &BULK_URL],
     },
     fields: &Field::ALL,
     intervals: INTERVALS,

@@ -15,12 +15,16 @@ mod frames;
 
 use super::wire;
 use serde_json::json;
+use sigc_catalog::Param;
 use sigc_market::{Bar, Interval, Symbol, Ts};
 use sigc_runtime::venue::{ArchiveSpan, Frame, Instruments, Limits, Refusal, Request, Used, Venue, WireError};
 
 /// The intervals of both products, as they and sigc write them. `1M` is a month, `1m` a minute.
 const INTERVALS: &[&str] =
     &["1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h", "1d", "3d", "1w", "1M"];
+/// Where the archives of all products are; a long history is loaded from there, with checksums.
+const BULK_URL: Param<String> =
+    Param::url("bulk_url", "base address of the archive files").default("https://data.binance.vision");
 /// Those whose archives come by the month only.
 const MONTHLY_ONLY: &[&str] = &["3d", "1w", "1M"];
 

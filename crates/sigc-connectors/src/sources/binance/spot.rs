@@ -3,7 +3,7 @@
 //! While trading is suspended there are no bars at all, and a bar without trades may never be sent as closed.
 
 use super::super::spelling::joined_capitals;
-use super::{INTERVALS, Product};
+use super::{BULK_URL, INTERVALS, Product};
 use sigc_catalog::{DataStep, GAP, INTERVAL, Info, LABEL, Param, UNIVERSE};
 use sigc_market::Field;
 use sigc_runtime::venue::Limits;
@@ -21,7 +21,7 @@ pub(in super::super) static BINANCE_SPOT: DataStep = DataStep {
         capability: "shared",
         summary: "bars of Binance spot markets",
         doc: "Closed bars with quote volume, number of trades and taker volumes. A bar the venue does not have is a gap: see `gap`.",
-        params: &[&UNIVERSE, &INTERVAL, &GAP, &LABEL, &REST_URL, &WS_URL],
+        params: &[&UNIVERSE, &INTERVAL, &GAP, &LABEL, &REST_URL, &WS_URL, &BULK_URL],
     },
     fields: &Field::ALL,
     intervals: INTERVALS,
