@@ -108,6 +108,8 @@ pub(crate) struct Ended {
     pub jobs: SyncSender<Job>,
     pub sinks: Vec<JoinHandle<Delivered>>,
     pub failure: Option<RunFailure>,
+    /// Rows that were emitted in this run.
+    pub rows: u64,
     /// Rows that each sink has not confirmed.
     pub backlog: Vec<u64>,
     /// Entries that are not stored.
@@ -166,8 +168,16 @@ impl Compute {
         let backlog = self.conductor.outboxes().iter().map(|o| o.backlog()).collect();
         self.reached.send_if_modified(|r| std::mem::replace(r, Reached::Delivered) != Reached::Delivered);
         drop(self.sinks);
-        let unstored = self.conductor.unstored();
-        Ended { journal: self.journal_thread, jobs: self.journal, sinks: self.sink_threads, failure, backlog, unstored }
+        let (rows, unstored) = (self.conductor.emitted(), self.conductor.unstored());
+        Ended {
+            journal: self.journal_thread,
+            jobs: self.journal,
+            sinks: self.sink_threads,
+            failure,
+            rows,
+            backlog,
+            unstored,
+        }
     }
 
     /// Takes an event and those behind it.

@@ -81,6 +81,8 @@ pub struct Summary {
     pub end: Report,
     /// Why it came.
     pub why: Why,
+    /// Rows that were emitted.
+    pub rows: u64,
     /// The sinks.
     pub sinks: Vec<Delivered>,
     /// Rows that each sink has not confirmed; they are in the journal, and the next run delivers them.
@@ -244,7 +246,9 @@ async fn conduct(mut spec: RunSpec, stop: &Stop, observer: Arc<dyn Observer>) ->
     });
     let mut shutdown = Shutdown::new(parts);
     let real = || Ts(begun.elapsed().as_millis() as i64);
+    // A request that came while the parts were started counts.
     let mut asked = stop.0.subscribe();
+    asked.mark_changed();
     let mut seen = 0;
     let mut until = false;
     loop {
@@ -280,7 +284,7 @@ async fn conduct(mut spec: RunSpec, stop: &Stop, observer: Arc<dyn Observer>) ->
             changed = asked.changed() => {
                 let wanted = *asked.borrow();
                 if changed.is_err() || wanted > seen {
-                    seen = wanted.max(seen + 1);
+                    seen = wanted.max(seen);
                     shutdown.request(real());
                 }
             }
@@ -356,7 +360,15 @@ async fn conduct(mut spec: RunSpec, stop: &Stop, observer: Arc<dyn Observer>) ->
         end.clean = false;
         end.left.push("journal".into());
     }
-    Ok(Summary { end, why, sinks: delivered, backlog: ended.backlog, unstored: ended.unstored, took: begun.elapsed() })
+    Ok(Summary {
+        end,
+        why,
+        rows: ended.rows,
+        sinks: delivered,
+        backlog: ended.backlog,
+        unstored: ended.unstored,
+        took: begun.elapsed(),
+    })
 }
 
 /// Waits for a thread, but not for ever.

@@ -4,7 +4,7 @@
 //! it is left when it returns.
 
 use crate::net::archive::Archives;
-use crate::net::link::{LinkEvent, LinkSpec, LinkView, run_link};
+use crate::net::link::{EndKind, LinkEvent, LinkSpec, LinkView, run_link};
 use crate::net::rest::{FetchError, Rest};
 use crate::pace::Pace;
 use crate::run::Observer;
@@ -200,7 +200,10 @@ impl VenueSource {
         };
         let (end, ()) = tokio::join!(run_link(spec, events_in, stop), forward);
         self.observer.link_ended(self.number, end.kind);
-        self.send(FeedEvent::Ended { link, generation, reason: end.reason }).await;
+        // One that was told to stop has been replaced, or the run ends: nobody waits for the news.
+        if end.kind != EndKind::Stopped {
+            self.send(FeedEvent::Ended { link, generation, reason: end.reason }).await;
+        }
     }
 
     async fn fetch(&self, symbol: u32, from: Ts, to: Ts) {

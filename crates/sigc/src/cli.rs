@@ -188,7 +188,8 @@ pub struct Run {
     /// Run against a simulated exchange that `sigc sim` has opened: HOST:PORT.
     #[arg(long)]
     pub exchange: Option<String>,
-    /// What goes wrong at the simulated exchange: none, random, or a file with a script.
+    /// What goes wrong at the simulated exchange: none, random, random-gaps (bars are missing, too), or a file with a
+    /// script.
     #[arg(long, requires = "simulate")]
     pub faults: Option<String>,
     /// Seed of the simulated exchange.
@@ -275,7 +276,7 @@ pub struct Sim {
     /// Venue time between the forming frames of a stream; as the venues do when left out.
     #[arg(long)]
     pub frame_ms: Option<i64>,
-    /// What goes wrong: none, random, or a file with a script.
+    /// What goes wrong: none, random, random-gaps (bars are missing, too), or a file with a script.
     #[arg(long)]
     pub faults: Option<String>,
     /// Ends after so many real seconds.

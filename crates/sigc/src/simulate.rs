@@ -79,11 +79,12 @@ fn config(plan: &Plan, speed: f64, seed: u64, faults: Option<&str>) -> Result<Co
     Ok(config)
 }
 
-/// `none`, `random`, or a file with a script.
+/// `none`, `random`, `random-gaps`, or a file with a script. Only the third changes what the venue traded: bars are
+/// missing or flat.
 pub fn script(faults: Option<&str>, config: &Config, seed: u64, interval: Option<Interval>) -> Result<Script, Failure> {
     match faults {
         None | Some("none") => Ok(Script::default()),
-        Some("random") => Ok(random(
+        Some(word @ ("random" | "random-gaps")) => Ok(random(
             seed,
             &Random {
                 from: Ts(config.start.0 + 60_000),
@@ -91,7 +92,7 @@ pub fn script(faults: Option<&str>, config: &Config, seed: u64, interval: Option
                 mean_ms: MEAN_FAULT_MS,
                 interval: interval.unwrap_or(config.base),
                 symbols: config.symbols.iter().map(|l: &Listing| l.symbol.clone()).collect(),
-                change_truth: true,
+                change_truth: word == "random-gaps",
             },
         )),
         Some(path) => {
@@ -99,7 +100,7 @@ pub fn script(faults: Option<&str>, config: &Config, seed: u64, interval: Option
                 Failure::coded(
                     "E0534",
                     format!("`{path}`: {e}"),
-                    "a script is a JSON list of faults; `none` and `random` are words for it",
+                    "a script is a JSON list of faults; `none`, `random` and `random-gaps` are words for one",
                 )
             };
             let text = std::fs::read_to_string(path).map_err(|e| failed(crate::load::plain(&e)))?;

@@ -261,6 +261,8 @@ pub struct Conductor {
     /// Rows that closed by then closed while the process was down.
     started: Ts,
     ready: bool,
+    /// The number of the newest row of earlier runs.
+    first_seq: u64,
     feed_out: FeedOut,
 }
 
@@ -354,6 +356,7 @@ impl Conductor {
             catch_up: setup.catch_up,
             started: now,
             ready: false,
+            first_seq: restored.last_seq,
             feed_out: FeedOut::default(),
             decided,
             feeds,
@@ -405,6 +408,11 @@ impl Conductor {
     pub fn unstored(&self) -> usize {
         let n = |b: &Batch| b.bars.len() + b.rows.len() + b.snapshots.len() + b.cursors.len();
         n(&self.journal.pending) + self.journal.storing.as_ref().map_or(0, n)
+    }
+
+    /// Rows that went to the journal in this run.
+    pub fn emitted(&self) -> u64 {
+        self.journal.last_seq - self.first_seq
     }
 
     /// True if a symbol's history is there and no closed bar is missing.

@@ -105,7 +105,7 @@ pub fn run(args: &Run, plan: &Plan, typed: &Typed, term: &mut Terminal) -> Outco
     {
         std::fs::remove_dir_all(scratch).ok();
     }
-    finish(result, plan, &status, term)
+    finish(result, plan, term)
 }
 
 /// A journal that nobody wants to keep.
@@ -311,7 +311,7 @@ impl Drop for ShowProgress {
     }
 }
 
-fn finish(result: Result<Summary, StartError>, plan: &Plan, status: &Status, term: &mut Terminal) -> Outcome {
+fn finish(result: Result<Summary, StartError>, plan: &Plan, term: &mut Terminal) -> Outcome {
     let summary = match result {
         Ok(summary) => summary,
         Err(StartError::Stopped) => return Ok(0),
@@ -329,7 +329,7 @@ fn finish(result: Result<Summary, StartError>, plan: &Plan, status: &Status, ter
         }
         Err(e @ StartError::Thread(_)) => return Err(Failure::coded("E0533", e, "the system gives no more threads")),
     };
-    report(&summary, status, term);
+    report(&summary, term);
     match summary.why {
         Why::Failed(RunFailure::Engine(e)) => Err(engine_failure(e, &crate::bars::universe(plan), plan)),
         Why::Failed(e @ RunFailure::Journal(_)) => {
@@ -340,7 +340,7 @@ fn finish(result: Result<Summary, StartError>, plan: &Plan, status: &Status, ter
     }
 }
 
-fn report(summary: &Summary, status: &Status, term: &mut Terminal) {
+fn report(summary: &Summary, term: &mut Terminal) {
     if !summary.end.clean {
         let left: Vec<&str> = summary.end.left.iter().chain(&summary.end.aborted).map(String::as_str).collect();
         term.note(&format!("warning: these parts did not end within their limit: {}", left.join(", ")));
@@ -348,7 +348,6 @@ fn report(summary: &Summary, status: &Status, term: &mut Terminal) {
     if term.quiet {
         return;
     }
-    let (view, _) = status.view();
     let why = match summary.why {
         Why::Asked => "stopped",
         Why::Until => "reached its end",
@@ -357,7 +356,7 @@ fn report(summary: &Summary, status: &Status, term: &mut Terminal) {
     term.note(&format!(
         "{why} after {:.1} s: {} rows emitted in this run; the end took {} ms, nothing is left running",
         summary.took.as_secs_f64(),
-        view.rows_emitted,
+        summary.rows,
         summary.end.took_ms
     ));
     for (sink, backlog) in summary.sinks.iter().zip(&summary.backlog) {

@@ -14,7 +14,7 @@ fn two_hundred_kills() {
     let file = linear_pipeline(dir.path(), &symbols, "1m");
     let exchange = Exchange::open(
         dir.path(),
-        &["--symbols", &symbols.join(","), "--speed", SPEED, "--history-days", "2", "--faults", "random"],
+        &["--symbols", &symbols.join(","), "--speed", SPEED, "--history-days", "2", "--faults", "random-gaps"],
     );
     let mut state = 7_u64;
     for _ in 0..KILLS {

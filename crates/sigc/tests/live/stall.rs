@@ -36,7 +36,7 @@ fn a_frozen_stream_delays_nobody() {
     std::thread::sleep(Duration::from_secs(4));
     let url = format!("http://{}/sim/fault", exchange.addr);
     let status =
-        Command::new("curl").args(["-sf", "-X", "POST", "-d", r#"{"fault":{"freeze":{"ms":300000}}}"#, &url]).status();
+        Command::new("curl").args(["-sf", "-X", "POST", "-d", r#"{"kind":"freeze","ms":300000}"#, &url]).status();
     let frozen = status.is_ok_and(|s| s.success());
     std::thread::sleep(Duration::from_secs(8));
     signal(&run, "INT");
