@@ -3,8 +3,8 @@
 //! Order of the end: sources stop (intake), what they brought is computed and stored, sinks get what is stored, then
 //! the journal closes. Each part has a limit; one that does not keep it is given up and named in the [`Summary`].
 
-pub use crate::compute::RunFailure;
-use crate::compute::{Compute, Ended, Phase, Reached, Watcher};
+pub use crate::compute::{RunFailure, Watcher};
+use crate::compute::{Compute, Ended, Phase, Reached};
 use crate::deliver::{self, Delivered, Wrote};
 use crate::net::archive::Archives;
 use crate::net::clock::VenueClock;
