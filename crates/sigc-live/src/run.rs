@@ -3,8 +3,8 @@
 //! Order of the end: sources stop (intake), what they brought is computed and stored, sinks get what is stored, then
 //! the journal closes. Each part has a limit; one that does not keep it is given up and named in the [`Summary`].
 
-pub use crate::compute::{RunFailure, Watcher};
 use crate::compute::{Compute, Ended, Phase, Reached};
+pub use crate::compute::{RunFailure, Watcher};
 use crate::deliver::{self, Delivered, Wrote};
 use crate::net::archive::Archives;
 use crate::net::clock::VenueClock;
@@ -156,7 +156,6 @@ async fn conduct(mut spec: RunSpec, stop: &Stop, observer: Arc<dyn Observer>) ->
     let clock = process_clock(&spec);
     reach_venues(&spec.sources, spec.pace, stop).await?;
     let now = clock.now();
-    let started = RunEntryDraft { at: now, id: spec.run_id.clone(), configuration: spec.configuration.clone() };
 
     let (events_in, events) = mpsc::channel::<Event>(EVENTS);
     let limits = spec.limits;
@@ -178,6 +177,12 @@ async fn conduct(mut spec: RunSpec, stop: &Stop, observer: Arc<dyn Observer>) ->
     if is_new {
         spec.journal.set_emit_after(conductor.emit_after())?;
     }
+    // With the first bar of its history a run can be computed again to the bit.
+    let history: Vec<String> = conductor.history_from().iter().map(Ts::to_string).collect();
+    if let Some(configuration) = spec.configuration.as_object_mut() {
+        configuration.insert("history_from".into(), history.into());
+    }
+    let started = RunEntryDraft { at: now, id: spec.run_id, configuration: spec.configuration };
     spec.journal.set_run(&started.entry(None, None))?;
     let reader = spec.journal.reader();
 

@@ -261,6 +261,7 @@ pub struct Conductor {
     /// Rows that closed by then closed while the process was down.
     started: Ts,
     ready: bool,
+    history_from: Vec<Ts>,
     /// The number of the newest row of earlier runs.
     first_seq: u64,
     feed_out: FeedOut,
@@ -303,6 +304,7 @@ impl Conductor {
 
         // Where each sequence goes on: behind the lane's state and the stored bars, or where its history begins.
         let oldest = oldest_rows(&setup, emit_after, now);
+        let history_from = setup.sources.iter().zip(&oldest).map(|(s, &row)| s.terms.interval.open_of(row)).collect();
         let mut starts: Vec<Vec<(i64, bool)>> = Vec::new();
         for (i, source) in setup.sources.iter().enumerate() {
             let known = |lane: &Option<usize>| lane.and_then(|l| taken[l]);
@@ -356,6 +358,7 @@ impl Conductor {
             catch_up: setup.catch_up,
             started: now,
             ready: false,
+            history_from,
             first_seq: restored.last_seq,
             feed_out: FeedOut::default(),
             decided,
@@ -377,6 +380,12 @@ impl Conductor {
     /// When rows began to be emitted; to be stored with the first run.
     pub fn emit_after(&self) -> Ts {
         self.emit_after
+    }
+
+    /// Open time of the first bar that each source's history begins with, in the order of the sources. Recursive values
+    /// have the same bits wherever they are computed from the same first bar.
+    pub fn history_from(&self) -> &[Ts] {
+        &self.history_from
     }
 
     /// The feed of a data step.
