@@ -442,3 +442,6 @@ impl Splice {
         None
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,6 @@
 //! 500 symbols of one-minute bars that all close in one second, and 20,000 forming frames a second.
 
-use crate::exchange::{Exchange, end, linear_pipeline, signal, start};
-use std::process::Command;
+use crate::exchange::{Exchange, end, http, linear_pipeline, signal, start};
 use std::time::Duration;
 
 /// How long the load lasts: two closes of all bars at real speed.
@@ -23,8 +22,8 @@ fn five_hundred_symbols() {
         assert_eq!(run.try_wait().expect("a child"), None, "the run ended by itself");
         memory.push(rss(run.id()));
     }
-    let metrics = get("http://127.0.0.1:19464/metrics");
-    let stats = get(&format!("http://{}/sim/stats", exchange.addr));
+    let metrics = http("GET", "127.0.0.1:19464", "/metrics", "");
+    let stats = http("GET", &exchange.addr, "/sim/stats", "");
     signal(&run, "INT");
     end(dir.path(), run, Duration::from_secs(60));
     let rows = crate::exchange::csv(&dir.path().join("sigc-simulated/rows.csv"));
@@ -40,11 +39,6 @@ fn five_hundred_symbols() {
     let (middle, last) = (memory[memory.len() / 2], memory[memory.len() - 1]);
     assert!(last <= middle + middle / 10 + 5, "memory grows: {memory:?}");
     exchange.close();
-}
-
-fn get(url: &str) -> String {
-    let out = Command::new("curl").args(["-s", "--max-time", "10", url]).output().expect("curl runs");
-    String::from_utf8_lossy(&out.stdout).into_owned()
 }
 
 /// Resident memory in MiB.
