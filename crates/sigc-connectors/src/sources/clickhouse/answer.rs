@@ -10,6 +10,7 @@
 
 use super::super::wire::{Text, bar, in_order, time_text, values, wire_error, words};
 use super::{Table, Wanted};
+use serde::Deserialize;
 use sigc_market::{Bar, Field, Ts};
 use sigc_runtime::venue::{Refusal, WireError};
 use std::collections::HashMap;
@@ -24,7 +25,18 @@ pub struct Page {
 }
 
 /// The columns of a row.
-type Row<'a> = [Text<'a>; 7];
+type Row<'a> = [Cell<'a>; 7];
+
+/// A text, or a null of a column that allows it.
+#[derive(Deserialize)]
+struct Cell<'a>(#[serde(borrow)] Option<Text<'a>>);
+
+impl Cell<'_> {
+    /// The text; a null is one that is neither a number nor a time.
+    fn text(&self) -> &str {
+        self.0.as_ref().map_or("null", |text| &text.0)
+    }
+}
 
 impl Table {
     /// Reads the answer to [`Table::query`] with the same `wanted`.
@@ -37,12 +49,12 @@ impl Table {
         let mut now = None;
         for line in body.split(|&b| b == b'\n').filter(|line| !line.is_empty()) {
             let row: Row<'_> = serde_json::from_slice(line).map_err(|e| wire_error(&e))?;
-            if row[0].0.is_empty() {
-                now = Some(time_text(&row[1].0)?);
-            } else if let Some(&i) = place.get(&*row[0].0) {
+            if row[0].text().is_empty() {
+                now = Some(time_text(row[1].text())?);
+            } else if let Some(&i) = place.get(row[0].text()) {
                 rows[i].push(row);
             } else {
-                let symbol = words(row[0].0.as_bytes());
+                let symbol = words(row[0].text().as_bytes());
                 return Err(WireError::Shape(format!("a row of `{symbol}`, which was not asked for")));
             }
         }
@@ -53,18 +65,18 @@ impl Table {
 
     /// The final bars among a symbol's rows.
     fn bars(&self, rows: &[Row<'_>], now: Ts) -> Result<Vec<Bar>, WireError> {
-        let opens: Vec<Ts> = rows.iter().map(|row| time_text(&row[1].0)).collect::<Result<_, _>>()?;
+        let opens: Vec<Ts> = rows.iter().map(|row| time_text(row[1].text())).collect::<Result<_, _>>()?;
         let newest = opens.iter().max().copied();
         let mut bars = Vec::with_capacity(rows.len());
         for (row, open) in rows.iter().zip(opens) {
             if self.is_final(open, newest, now) {
                 let [_, _, o, h, l, c, v] = row;
                 let values = values([
-                    (Field::Open, &o.0),
-                    (Field::High, &h.0),
-                    (Field::Low, &l.0),
-                    (Field::Close, &c.0),
-                    (Field::Volume, &v.0),
+                    (Field::Open, o.text()),
+                    (Field::High, h.text()),
+                    (Field::Low, l.text()),
+                    (Field::Close, c.text()),
+                    (Field::Volume, v.text()),
                 ])?;
                 bars.push(bar(self.interval, open, None, values)?);
             }
@@ -219,6 +231,10 @@ pub(super) mod tests {
         assert_eq!(b, Ok(vec![0]), "the same row twice is one row");
         let [a, _] = minutes(&t, &answer(9 * MIN, &[("A", 0, "1"), ("A", 0, "2")]));
         assert!(matches!(a, Err(WireError::Shape(_))));
+        let null =
+            [answer(9 * MIN, &[("B", 0, "1")]), b"[\"A\",\"0\",\"1\",\"1\",null,\"1\",\"1\"]\n".to_vec()].concat();
+        let [a, b] = minutes(&t, &null);
+        assert!(matches!(a, Err(WireError::Value(_))) && b == Ok(vec![0]));
         // A bad row that is still open may become a good one.
         let [a, _] = minutes(&t, &answer(MIN + 1, &[("A", 0, "1"), ("A", MIN, "nan")]));
         assert_eq!(a, Ok(vec![0]));
@@ -250,7 +266,7 @@ pub(super) mod tests {
             b"[\"A\",\"0\",\"1\",\"1\",\"1\",\"1\",\"1\"]\n",
             b"[\"\",\"x\",\"\",\"\",\"\",\"\",\"\"]\n",
             b"[\"\",\"1\",\"\",\"\",\"\",\"\",\"\"]\n[\"B\",\"0\",\"1\",\"1\",\"1\",\"1\",\"1\"]\n",
-            b"[\"\",\"1\",\"\",\"\",\"\",\"\",\"\"]\n[\"A\",\"0\",null,\"1\",\"1\",\"1\",\"1\"]\n",
+            b"[\"\",\"1\",\"\",\"\",\"\",\"\",\"\"]\n[null,\"0\",\"1\",\"1\",\"1\",\"1\",\"1\"]\n",
         ] {
             assert!(t.read(&wanted, body).is_err(), "{}", String::from_utf8_lossy(body));
         }
