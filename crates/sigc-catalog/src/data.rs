@@ -1,6 +1,6 @@
 //! Data steps: where bars come from.
 
-use crate::{Info, Param};
+use crate::{ArgProblem, Args, Info, Param};
 use sigc_market::{Field, Interval, Symbol};
 
 /// The universe of a data step.
@@ -21,9 +21,9 @@ pub const LABEL: Param<String> =
 /// A data step: pure facts; the connection lives beside it in a driver.
 #[derive(Debug)]
 pub struct DataStep {
-    /// Name, docs, parameters: [`UNIVERSE`], [`INTERVAL`], [`GAP`], [`LABEL`] and its own.
+    /// Name, docs, parameters: [`UNIVERSE`], [`INTERVAL`], [`LABEL`], [`GAP`] where a bar can be missing, and its own.
     pub info: Info,
-    /// What its bars hold.
+    /// What its bars hold; nothing for rows that only mark time.
     pub fields: &'static [Field],
     /// The intervals the venue offers; empty for any.
     pub intervals: &'static [&'static str],
@@ -31,4 +31,6 @@ pub struct DataStep {
     pub respell: fn(&Symbol) -> Option<String>,
     /// Bars per history request and the request's weight against the venue's limit.
     pub request: Option<(u32, u32)>,
+    /// What is wrong with its arguments beyond each one's kind and range.
+    pub check: fn(&Args) -> Vec<ArgProblem>,
 }

@@ -88,6 +88,10 @@ pub enum ParamKind {
     Path,
     /// An address; may be `${env.NAME}`.
     Url,
+    /// A user's name: any text; may be `${env.NAME}`.
+    User,
+    /// A password or key: only ever `${env.NAME}` or `${file.PATH}`.
+    Secret,
     /// One of these words.
     Choice(&'static [&'static str]),
     /// `15m`, `2h`.
@@ -101,6 +105,11 @@ pub enum ParamKind {
 }
 
 impl ParamKind {
+    /// True if `${env.NAME}` and `${file.PATH}` may be written.
+    pub fn comes_from_outside(&self) -> bool {
+        matches!(self, ParamKind::Url | ParamKind::User | ParamKind::Secret)
+    }
+
     /// What to write, for messages: "a whole number from 2 to 100000".
     pub fn describe(&self) -> String {
         match self {
@@ -115,6 +124,8 @@ impl ParamKind {
             ParamKind::Text => "a text".into(),
             ParamKind::Path => "a path".into(),
             ParamKind::Url => "an address".into(),
+            ParamKind::User => "a user's name".into(),
+            ParamKind::Secret => "`${env.NAME}` or `${file.PATH}`".into(),
             ParamKind::Choice(words) => format!("one of {}", words.join(", ")),
             ParamKind::Interval => "an interval such as `15m`".into(),
             ParamKind::Symbols => "a list of symbols such as `[BTCUSDT, ETHUSDT]`".into(),
@@ -286,6 +297,16 @@ impl Param<String> {
     /// An address.
     pub const fn url(name: &'static str, doc: &'static str) -> Param<String> {
         Param::new(name, doc, ParamKind::Url)
+    }
+
+    /// A user's name, which may come from the environment or a file.
+    pub const fn user(name: &'static str, doc: &'static str) -> Param<String> {
+        Param::new(name, doc, ParamKind::User)
+    }
+
+    /// A secret, which must come from the environment or a file.
+    pub const fn secret(name: &'static str, doc: &'static str) -> Param<String> {
+        Param::new(name, doc, ParamKind::Secret)
     }
 
     /// One of these words.

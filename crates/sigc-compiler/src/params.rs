@@ -4,7 +4,7 @@ use crate::read::{self, unknown_key};
 use crate::shape::ParamDecl;
 use indexmap::IndexMap;
 use sigc_catalog::{Args, Info, ParamKind, Spec, Value};
-use sigc_diag::{Applicability, Diag, Diags, E0207, E0208, E0209, E0210, E0227, E0228, E0231, Span, nearest};
+use sigc_diag::{Applicability, Diag, Diags, E0207, E0208, E0209, E0210, E0227, E0228, E0231, E0233, Span, nearest};
 use sigc_market::{Interval, Symbol};
 use sigc_syntax::{Interpolation, IntervalText, Node, Typed, Unit, interpolation};
 
@@ -24,7 +24,7 @@ pub(crate) fn read_args(info: &'static Info, written: &[ParamDecl], at: Span, di
     }
     for spec in info.specs() {
         match written.iter().find(|p| p.name.value == spec.name) {
-            Some(p) => match read_value(spec, &p.value, info.name, diags) {
+            Some(p) => match read_value(spec, &p.value, (info.name, at), diags) {
                 Some(value) => args.insert(spec.name, value),
                 None => sound = false,
             },
@@ -53,12 +53,13 @@ pub(crate) fn read_args(info: &'static Info, written: &[ParamDecl], at: Span, di
 }
 
 /// One value, checked against kind and range.
-fn read_value(spec: &Spec, node: &Node, step: &str, diags: &mut Diags) -> Option<Value> {
+fn read_value(spec: &Spec, node: &Node, (step, at): (&str, Span), diags: &mut Diags) -> Option<Value> {
     if node.is_hole() {
         return None;
     }
     if let Some(text) = node.as_str()
         && text.contains("${")
+        && spec.kind != ParamKind::Secret
     {
         return interpolated(spec, text, node.span, diags);
     }
@@ -112,11 +113,12 @@ fn read_value(spec: &Spec, node: &Node, step: &str, diags: &mut Diags) -> Option
             Some(Typed::Bool(x)) => Some(Value::Bool(x)),
             _ => wrong(diags),
         },
-        ParamKind::Text | ParamKind::Path | ParamKind::Url => match node.as_str() {
+        ParamKind::Text | ParamKind::Path | ParamKind::Url | ParamKind::User => match node.as_str() {
             Some("") => out_of_range(spec, step, "an empty text", node.span, diags),
             Some(text) => Some(Value::Text(text.into())),
             None => wrong(diags),
         },
+        ParamKind::Secret => secret(spec, node, (step, at), diags),
         ParamKind::Choice(words) => choice(spec, words, node, step, diags),
         ParamKind::Interval => match scalar {
             Some(s) => read_interval(&s.text, node.span, diags).map(Value::Interval),
@@ -229,10 +231,25 @@ fn symbols(spec: &Spec, items: &[Node], node: &Node, diags: &mut Diags) -> Optio
     sound.then_some(Value::Symbols(list))
 }
 
+/// A secret's place outside the file. What stands there instead may be a password: neither the message nor the lines
+/// it shows hold it, so it points at the step.
+fn secret(spec: &Spec, node: &Node, (step, at): (&str, Span), diags: &mut Diags) -> Option<Value> {
+    let outside =
+        |text: &str| matches!(interpolation(text, node.span), Ok(Some(Interpolation::Env(_) | Interpolation::File(_))));
+    if let Some(text) = node.as_str().filter(|text| outside(text)) {
+        return Some(Value::Text(text.into()));
+    }
+    let message = format!("`{}` of `{step}` stands in the file", spec.name);
+    let help =
+        format!("write `{}: ${{env.NAME}}` or `${{file.PATH}}`, and change the secret if it was a real one", spec.name);
+    diags.push(Diag::new(&E0233, at, message).here("this step's secret").help(help));
+    None
+}
+
 /// `${env.NAME}` and `${file.PATH}` stay as they are: they are looked up when something connects, and never printed.
 fn interpolated(spec: &Spec, text: &str, span: Span, diags: &mut Diags) -> Option<Value> {
     match interpolation(text, span) {
-        Ok(Some(Interpolation::Env(_) | Interpolation::File(_))) if spec.kind == ParamKind::Url => {
+        Ok(Some(Interpolation::Env(_) | Interpolation::File(_))) if spec.kind.comes_from_outside() => {
             Some(Value::Text(text.into()))
         }
         Ok(Some(Interpolation::Env(_) | Interpolation::File(_))) => {

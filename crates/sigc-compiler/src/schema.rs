@@ -151,7 +151,8 @@ fn param(spec: &Spec, grids: bool) -> Value {
             number
         }
         ParamKind::Bool => json!({ "type": "boolean" }),
-        ParamKind::Text | ParamKind::Path | ParamKind::Url => text,
+        ParamKind::Text | ParamKind::Path | ParamKind::Url | ParamKind::User => text,
+        ParamKind::Secret => json!({ "type": "string", "pattern": "^\\$\\{(env|file)\\..+\\}$" }),
         // `null` is a word of its own where it is a choice.
         ParamKind::Choice(words) if words.contains(&"null") => {
             let mut all: Vec<Value> = words.iter().map(|w| json!(w)).collect();

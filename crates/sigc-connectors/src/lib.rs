@@ -10,7 +10,7 @@ pub mod generate;
 pub mod sinks;
 mod sources;
 
-pub use sources::{SOURCES, VENUES, venue};
+pub use sources::{SOURCES, TIMER, VENUES, clickhouse, venue};
 
 use sigc_catalog::Step;
 

@@ -106,6 +106,7 @@ codes! {
     E0230 "not-supported-yet"
     E0231 "secret-not-allowed-here"
     E0232 "pattern-matches-nothing"
+    E0233 "secret-in-the-file"
     W0201 "unused-grid"
     W0202 "dead-step"
     W0203 "symbol-spelling"

@@ -3,7 +3,7 @@
 //! [`run()`](run::run) is the way in: it takes a [`RunSpec`](spec::RunSpec) and gives a [`Summary`](run::Summary).
 //!
 //! * [`net`] speaks to venues: connections, requests, archives, limits, clocks.
-//! * `source` carries out what a data step's feed orders; `compute` owns the conductor on a thread of its own; `store`
+//! * `source` carries out what a data step's feed orders, `source_table` where the bars stand in a table; `compute` owns the conductor on a thread of its own; `store`
 //!   and [`deliver`] are the journal's and the sinks' threads; [`run`](mod@run) starts and ends them all.
 //! * [`observe`] has logs, metrics and the status page, [`watch`] feeds them.
 //!
@@ -16,6 +16,7 @@ pub mod observe;
 pub mod pace;
 pub mod run;
 mod source;
+mod source_table;
 pub mod spec;
 mod store;
 pub mod watch;

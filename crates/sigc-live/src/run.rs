@@ -11,8 +11,10 @@ use crate::net::clock::VenueClock;
 use crate::net::http::Http;
 use crate::net::link::EndKind;
 use crate::net::observe::Observe;
+use crate::net::rest::FetchError;
 use crate::pace::Pace;
 use crate::source::{VenueSource, idle};
+use crate::source_table::{TableSource, foresee};
 use crate::spec::{RunSpec, SourceIo, SourceSpec};
 use crate::store::{self, Job, Stored};
 use sigc_journal::{JournalError, RunEntry};
@@ -21,6 +23,7 @@ use sigc_runtime::live::conductor::{Conductor, Event, ResumeError, Setup};
 use sigc_runtime::live::feed::FeedOrder;
 use sigc_runtime::live::retry::{Retry, RetryPolicy};
 use sigc_runtime::live::shutdown::{Order, Part, Report, Shutdown, Stage};
+use sigc_runtime::venue::Refusal;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -392,6 +395,7 @@ fn join_within<T>(thread: std::thread::JoinHandle<T>, limit: Duration) -> Option
 fn process_clock(spec: &RunSpec) -> Arc<VenueClock> {
     let venue = spec.sources.iter().find_map(|s| match &s.io {
         SourceIo::Venue(io) => Some(Arc::clone(io.rest.gate().clock())),
+        SourceIo::Table(tables) => Some(Arc::clone(tables.clock())),
         SourceIo::Clock => None,
     });
     venue.unwrap_or_else(|| Arc::new(VenueClock::new(spec.pace)))
@@ -401,13 +405,15 @@ fn process_clock(spec: &RunSpec) -> Arc<VenueClock> {
 async fn reach_venues(sources: &[SourceSpec], pace: Pace, stop: &Stop) -> Result<(), StartError> {
     let begun = Instant::now();
     for source in sources {
-        let SourceIo::Venue(io) = &source.io else { continue };
         let mut retry = Retry::new(RetryPolicy::NETWORK, begun.elapsed().as_nanos() as u64);
-        while let Err(e) = io.rest.sync_clock().await {
+        while let Err(e) = reach(source).await {
             if stop.requests() > 0 {
                 return Err(StartError::Stopped);
             }
-            if begun.elapsed() > REACH_LIMIT {
+            // A table that is not there does not come by waiting.
+            let lasts =
+                matches!(source.io, SourceIo::Table(_)) && matches!(e, FetchError::Refused(Refusal::BadRequest { .. }));
+            if lasts || begun.elapsed() > REACH_LIMIT {
                 return Err(StartError::Unreachable { using: source.using.clone(), reason: e.to_string() });
             }
             let left = REACH_LIMIT.saturating_sub(begun.elapsed()).as_secs();
@@ -416,6 +422,20 @@ async fn reach_venues(sources: &[SourceSpec], pace: Pace, stop: &Stop) -> Result
         }
     }
     Ok(())
+}
+
+/// One attempt to read a source's clock.
+async fn reach(source: &SourceSpec) -> Result<(), FetchError> {
+    match &source.io {
+        SourceIo::Venue(io) => io.rest.sync_clock().await.map(drop),
+        SourceIo::Table(tables) => {
+            let round_trip = tables.probe().await?;
+            let interval_ms = source.setup.terms.interval.max_millis();
+            foresee(&source.using, source.setup.symbols.len(), interval_ms, round_trip);
+            Ok(())
+        }
+        SourceIo::Clock => Ok(()),
+    }
 }
 
 fn start_source(
@@ -430,6 +450,14 @@ fn start_source(
         SourceIo::Clock => {
             tasks.spawn(async move {
                 idle(orders, stop).await;
+                number
+            });
+        }
+        SourceIo::Table(tables) => {
+            let tables = tables.observed(observer.requests(number));
+            let task = TableSource { number, symbols: Arc::new(source.setup.symbols), tables, events };
+            tasks.spawn(async move {
+                task.run(orders, stop).await;
                 number
             });
         }

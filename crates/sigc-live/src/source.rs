@@ -287,7 +287,7 @@ pub(crate) async fn idle(mut orders: mpsc::Receiver<FeedOrder>, mut stop: watch:
 }
 
 /// Returns when `stop` is true or its sender is gone.
-async fn told(stop: &mut watch::Receiver<bool>) {
+pub(crate) async fn told(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
 }
 

@@ -1,5 +1,6 @@
 //! What a run is made of, ready to begin: everything that can be refused was refused before.
 
+use crate::net::clickhouse::Tables;
 use crate::net::rest::Rest;
 use crate::pace::Pace;
 use sigc_engine::{Engine, Predict};
@@ -86,6 +87,8 @@ pub struct SourceSpec {
 pub enum SourceIo {
     /// A venue's streams and requests.
     Venue(VenueIo),
+    /// A table that is polled.
+    Table(Tables),
     /// The clock alone.
     Clock,
 }

@@ -16,6 +16,7 @@ use sigc_runtime::live::conductor::{Conductor, Note};
 use sigc_runtime::live::entry::{BarEntry, BarFate, OddityKind, RowEntry, RowFate};
 use sigc_runtime::live::feed::FeedNote;
 use sigc_runtime::live::outbox::OutboxState;
+use sigc_runtime::live::poll::{Overrun, PollEvent};
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -225,6 +226,33 @@ impl Owner {
                     tracing::warn!(source = %name, symbol = symbol(*s), n, "bars that cannot be were skipped");
                 }
             }
+            FeedNote::Poll(event) => self.poll_event(source, &name, event, symbol),
+        }
+    }
+
+    fn poll_event(&mut self, source: usize, name: &str, event: &PollEvent, symbol: impl Fn(u32) -> String) {
+        match event {
+            PollEvent::Overrun(Overrun { planned_ms, took_ms, symbols }) => {
+                self.metrics.poll_overrun(source, *planned_ms as f64 / 1_000.0, *took_ms as f64 / 1_000.0);
+                if self.speak("overrun") {
+                    tracing::warn!(source = %name, planned_ms, took_ms, symbols, "a poll cycle was not over in time");
+                }
+            }
+            PollEvent::Degraded { symbol: s, latency_ms, until } => {
+                if self.speak("degraded") {
+                    tracing::warn!(source = %name, symbol = symbol(*s), latency_ms, %until, "a symbol is slow and asked for less often");
+                }
+            }
+            PollEvent::Recovered { symbol: s } => {
+                tracing::debug!(source = %name, symbol = symbol(*s), "a symbol is asked for as often as before");
+            }
+            PollEvent::Moved { symbol: s, from, to } => {
+                tracing::debug!(source = %name, symbol = symbol(*s), ?from, ?to, "a symbol is asked for at another pace");
+            }
+            PollEvent::Quarantined { .. } => {}
+            PollEvent::QuarantineAlarm { total, of } => {
+                tracing::error!(source = %name, total, of, "many symbols are not asked for any more");
+            }
         }
     }
 
@@ -356,7 +384,12 @@ impl Watcher for Owner {
         match note {
             Note::Feed { source, note } => {
                 self.feed_note(conductor, *source, note);
-                if !matches!(note, FeedNote::Gap { unrepaired: false, .. }) {
+                let usual = match note {
+                    FeedNote::Gap { unrepaired, .. } => !unrepaired,
+                    FeedNote::Poll(event) => !matches!(event, PollEvent::QuarantineAlarm { .. }),
+                    _ => false,
+                };
+                if !usual {
                     self.remember(at, format!("{}: {note:?}", self.about.sources[*source].0));
                 }
             }

@@ -3,9 +3,10 @@
 use crate::failure::Failure;
 use crate::progress::Progress;
 use crate::terminal::Terminal;
+use sigc_connectors::TIMER;
 use sigc_connectors::bars::{BarsError, ReadOptions, coarsen, read_bars};
 use sigc_engine::PanelInput;
-use sigc_market::{Bar, Interval, Symbol};
+use sigc_market::{Bar, Interval, N_FIELDS, NULL, Symbol, Ts};
 use sigc_plan::{FrameId, Plan};
 use sigc_runtime::replay::Feed;
 use std::path::{Path, PathBuf};
@@ -65,7 +66,7 @@ pub fn read(plan: &Plan, paths: &[String], args: &BarsArgs, term: &mut Terminal)
     let symbols = wanted_symbols(plan, args)?;
     let finer = args.bars_interval.as_deref().map(finer_interval).transpose()?;
     let mut bars = Vec::new();
-    for source in &plan.sources {
+    for source in plan.sources.iter().filter(|s| s.using != TIMER) {
         let frame = plan.frame(source.frame);
         let path = path_of(plan, &frame.name, paths)?;
         let interval = finer.unwrap_or(frame.interval);
@@ -94,7 +95,38 @@ pub fn read(plan: &Plan, paths: &[String], args: &BarsArgs, term: &mut Terminal)
         }
         bars.push((source.frame, by_symbol));
     }
+    if bars.is_empty() {
+        return Err(Failure::usage(
+            "a timer alone has no time to cover",
+            "its rows cover the time of the bars of other data steps: add one, or run it live",
+        ));
+    }
+    for source in plan.sources.iter().filter(|s| s.using == TIMER) {
+        let interval = plan.frame(source.frame).interval;
+        let rows = |(s, symbol): (usize, &Symbol)| {
+            if source.symbols.contains(symbol) { ticks(interval, span(plan, &bars, s)) } else { Vec::new() }
+        };
+        let rows = symbols.iter().enumerate().map(rows).collect();
+        bars.push((source.frame, rows));
+    }
     Ok(Recorded { symbols, bars })
+}
+
+/// The first instant and the end of a symbol's bars over all frames.
+fn span(plan: &Plan, bars: &[(FrameId, Vec<Vec<Bar>>)], symbol: usize) -> Option<(Ts, Ts)> {
+    let of = |(frame, by_symbol): &(FrameId, Vec<Vec<Bar>>)| {
+        let interval = plan.frame(*frame).interval;
+        let (first, last) = (by_symbol[symbol].first()?, by_symbol[symbol].last()?);
+        Some((first.open_time, interval.close_of(interval.index_of(last.open_time))))
+    };
+    bars.iter().filter_map(of).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
+}
+
+/// The rows of a timer that are over by the end of a span, from the one that its beginning lies in.
+fn ticks(interval: Interval, span: Option<(Ts, Ts)>) -> Vec<Bar> {
+    let Some((from, to)) = span else { return Vec::new() };
+    let rows = interval.index_of(from)..=interval.last_closed(to);
+    rows.map(|row| Bar { open_time: interval.open_of(row), values: [NULL; N_FIELDS] }).collect()
 }
 
 /// A fault of bar files as a command's failure.
@@ -132,7 +164,8 @@ fn finer_interval(text: &str) -> Result<Interval, Failure> {
 
 /// The path given for a frame: `FRAME=PATH`, or the one path there is.
 fn path_of(plan: &Plan, frame: &str, paths: &[String]) -> Result<PathBuf, Failure> {
-    let frames: Vec<&str> = plan.sources.iter().map(|s| plan.frame(s.frame).name.as_str()).collect();
+    let recorded = plan.sources.iter().filter(|s| s.using != TIMER);
+    let frames: Vec<&str> = recorded.map(|s| plan.frame(s.frame).name.as_str()).collect();
     let named = paths.iter().filter_map(|p| p.split_once('=').filter(|(f, _)| frames.contains(f)));
     if let Some((_, path)) = named.clone().find(|(f, _)| *f == frame) {
         return Ok(Path::new(path).to_path_buf());

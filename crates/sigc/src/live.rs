@@ -9,9 +9,13 @@ use crate::sinks::open_sinks;
 use crate::terminal::Terminal;
 use sigc_catalog::{Args, Value};
 use sigc_compiler::typed::{self, Typed, What};
-use sigc_connectors::venue;
+use sigc_connectors::clickhouse::query::ROWS_PER_REQUEST;
+use sigc_connectors::clickhouse::{Table, step};
+use sigc_connectors::{TIMER, venue};
 use sigc_engine::Engine;
 use sigc_journal::{Identity, Journal, JournalError, Opened, Options};
+use sigc_live::net::clickhouse::{Login, Tables};
+use sigc_live::net::clock::VenueClock;
 use sigc_live::net::gate::Gates;
 use sigc_live::net::http::Http;
 use sigc_live::net::rest::Rest;
@@ -30,6 +34,8 @@ use std::sync::Arc;
 const BUFFER_MS: i64 = 60_000;
 /// A hole is asked for so long before it is declared, for the sake of the bars behind it.
 const REPAIR_MS: i64 = 600_000;
+/// A table is asked so much later than its rows are final, so that a clock that is a little ahead asks not in vain.
+const SETTLE_SLACK_MS: i64 = 250;
 const DAY_MS: f64 = 86_400_000.0;
 /// Rows of one write, and how long a row waits for others.
 const BATCHING: Batching = Batching { most_rows: 1_024, delay_ms: 0, deadline_ms: 30_000 };
@@ -127,13 +133,18 @@ fn sources(plan: &Plan, typed: &Typed, wanted: &Wanted<'_>, secrets: &mut Secret
         let Some(args) = args_of(typed, source.frame) else {
             return Err(Failure::usage("the pipeline's data steps and its plan do not go together", ""));
         };
-        let (supply, io, limits) = if let Some(venue) = venue(&source.using) {
+        let (supply, io, limits) = if source.using == TIMER {
+            (Supply::Clock, SourceIo::Clock, None)
+        } else if let Some(venue) = venue(&source.using) {
             let [rest_url, ws_url, bulk_url] = addresses(&source.using, args, wanted.simulated, secrets)?;
             let gate = gates.of(venue, &rest_url, wanted.pace);
             let rest = Rest::new(venue, &rest_url, Arc::clone(&http), gate);
             let archives = (!bulk_url.is_empty()).then(|| (bulk_url, wanted.state.join("archives")));
             let io = SourceIo::Venue(VenueIo { rest, ws_base: ws_url, archives });
             (Supply::Streams(*venue.limits()), io, Some(*venue.limits()))
+        } else if source.using == step::CLICKHOUSE {
+            let tables = tables(args, wanted, secrets, &http)?;
+            (Supply::Poll, SourceIo::Table(tables), None)
         } else {
             return Err(Failure::coded(
                 "E0518",
@@ -146,7 +157,10 @@ fn sources(plan: &Plan, typed: &Typed, wanted: &Wanted<'_>, secrets: &mut Secret
             setup: SourceSetup {
                 frame: source.frame,
                 symbols: source.symbols.clone(),
-                terms: terms(interval, limits.as_ref(), archive, wanted),
+                terms: match &io {
+                    SourceIo::Table(tables) => table_terms(tables.table(), terms(interval, None, false, wanted)),
+                    _ => terms(interval, limits.as_ref(), archive, wanted),
+                },
                 supply,
             },
             using: source.using.clone(),
@@ -170,6 +184,7 @@ fn terms(
         grace_ms: at_least(5_000, 20),
         settle_ms: at_least(limits.map_or(2_000, |l| l.settle_ms), 5),
         lonely_ms: at_least(60_000, 500),
+        settled: false,
         repair_ms: at_least(REPAIR_MS, 10_000),
         first_frame_ms: at_least(30_000, 1_000),
         mute_ms: at_least(interval.max_millis().saturating_add(60_000), 1_000),
@@ -177,6 +192,37 @@ fn terms(
         archive,
         until: wanted.until.unwrap_or(Ts(i64::MAX)),
     }
+}
+
+/// The times of a table: its own instead of a venue's.
+fn table_terms(table: &Table, terms: Terms) -> Terms {
+    Terms {
+        settle_ms: table.settle_ms() + SETTLE_SLACK_MS,
+        lonely_ms: table.late_ms(),
+        settled: true,
+        repair_ms: terms.repair_ms.max(table.late_ms().saturating_add(REPAIR_MS)),
+        rows_per_request: ROWS_PER_REQUEST,
+        ..terms
+    }
+}
+
+/// The table of a data step; nothing connects yet.
+fn tables(args: &Args, wanted: &Wanted<'_>, secrets: &mut Secrets, http: &Arc<Http>) -> Result<Tables, Failure> {
+    if wanted.simulated.is_some() {
+        let message = format!("`{}` is not simulated", step::CLICKHOUSE);
+        return Err(Failure::coded("E0518", message, "leave out `--simulate`, or use `--replay PATH`"));
+    }
+    let url = secrets.resolve(&args.get(&step::URL))?;
+    let mut resolved = |text: Option<String>| text.map(|text| secrets.resolve(&text)).transpose();
+    let login = Login { user: resolved(args.get(&step::USER))?, password: resolved(args.get(&step::PASSWORD))? };
+    let clock = Arc::new(VenueClock::new(wanted.pace));
+    Tables::new(Table::of(args), &url, &login, Arc::clone(http), clock).map_err(|e| {
+        Failure::coded(
+            "E0530",
+            format!("`{}`: {e}", step::CLICKHOUSE),
+            "`url` is an address such as `http://localhost:8123`",
+        )
+    })
 }
 
 fn args_of(typed: &Typed, frame: FrameId) -> Option<&Args> {
@@ -209,7 +255,7 @@ fn configuration(plan: &Plan, wanted: &Wanted<'_>, sources: &[SourceSpec]) -> se
         serde_json::json!({
             "using": s.using, "frame": plan.frame(s.setup.frame).name, "symbols": s.setup.symbols,
             "interval": t.interval, "grace_ms": t.grace_ms, "settle_ms": t.settle_ms, "lonely_ms": t.lonely_ms,
-            "repair_ms": t.repair_ms, "first_frame_ms": t.first_frame_ms, "mute_ms": t.mute_ms,
+            "settled": t.settled, "repair_ms": t.repair_ms, "first_frame_ms": t.first_frame_ms, "mute_ms": t.mute_ms,
         })
     };
     serde_json::json!({

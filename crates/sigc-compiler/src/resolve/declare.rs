@@ -6,10 +6,11 @@ use crate::read::{self, known_keys, list};
 use crate::shape::StepDecl;
 use crate::typed::{TColumn, TFrame, TOrigin, TStep, What};
 use sigc_catalog::{
-    Args, DataStep, Feature, GAP, INCOMPLETE, INTERVAL, Kind, LABEL, Shape, Step, TARGET_FREQ, UNIVERSE,
+    Args, DataStep, Feature, GAP, INCOMPLETE, INTERVAL, Kind, LABEL, Shape, Step, TARGET_FREQ, UNIVERSE, Value,
 };
 use sigc_diag::{
-    Applicability, Diag, Diags, E0109, E0205, E0222, E0223, E0225, E0230, E0301, E0308, Span, Spanned, W0203, nearest,
+    Applicability, Diag, Diags, E0109, E0205, E0210, E0222, E0223, E0225, E0230, E0301, E0308, Span, Spanned, W0203,
+    nearest,
 };
 use sigc_market::{Field, Interval};
 use sigc_plan::{FrameId, Gap, Incomplete, Label, Type};
@@ -124,7 +125,8 @@ impl Resolver<'_> {
                 );
             }
         }
-        let gap = match args.map(|a| a.get(&GAP)).as_deref() {
+        // A step whose rows cannot be missing has no `gap`.
+        let gap = match args.and_then(|a| a.value(GAP.name())).map(Value::to_string).as_deref() {
             Some("carry") => Gap::Carry,
             Some("halt") => Gap::Halt,
             Some("skip") => {
@@ -139,6 +141,11 @@ impl Resolver<'_> {
             }
             _ => Gap::Null,
         };
+        for problem in args.map(def.check).unwrap_or_default() {
+            let mut diag = Diag::new(&E0210, param_span(problem.param), problem.message).here("not possible");
+            diag.help = problem.help;
+            diags.push(diag);
+        }
         let label = if args.is_some_and(|a| a.get(&LABEL) == "open") { Label::Open } else { Label::Close };
         let origin = TOrigin::Source { symbols, fields: def.fields.to_vec(), gap };
         let id = self.add_frame(TFrame { name: name.clone(), span, interval, origin, label });

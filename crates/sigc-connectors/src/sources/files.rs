@@ -16,4 +16,5 @@ pub(super) static FILES: DataStep = DataStep {
     intervals: &[],
     respell: |_| None,
     request: None,
+    check: |_| Vec::new(),
 };

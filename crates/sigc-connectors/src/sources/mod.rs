@@ -5,9 +5,13 @@
 
 mod binance;
 mod bybit;
+pub mod clickhouse;
 mod files;
 mod spelling;
+mod timer;
 mod wire;
+
+pub use timer::TIMER;
 
 use sigc_catalog::DataStep;
 use sigc_runtime::venue::Venue;
@@ -18,7 +22,9 @@ pub static SOURCES: &[&DataStep] = &[
     &binance::spot::BINANCE_SPOT,
     &bybit::linear::BYBIT_LINEAR,
     &bybit::spot::BYBIT_SPOT,
+    &clickhouse::step::STEP,
     &files::FILES,
+    &timer::STEP,
 ];
 
 /// All venues, in the order of their data steps.

@@ -5,7 +5,8 @@
 //! address's path or query.
 
 use crate::pace::Pace;
-use reqwest::{Client, Response, Url, header::HeaderMap, redirect};
+use reqwest::header::HeaderMap;
+use reqwest::{Client, RequestBuilder, Response, Url, redirect};
 use std::error::Error;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
@@ -88,12 +89,32 @@ impl Http {
     /// # Errors
     /// No connection, no answer in time, a broken one, a body of more than `most` bytes.
     pub async fn get(&self, address: &str, most: usize) -> Result<Answer, HttpError> {
-        let fault = |what, message: String| HttpError::Network { what, message };
-        let url = Url::parse(address).map_err(|e| fault(NetworkFault::Address, e.to_string()))?;
-        let client = self.client(&url).map_err(|e| fault(NetworkFault::Address, chain(&e)))?;
+        let url = Url::parse(address).map_err(|e| no_address(e.to_string()))?;
+        let client = self.client(&url).map_err(|e| no_address(chain(&e)))?;
+        self.send(client.get(url), most).await
+    }
+
+    /// Sends a body to an address with `query` and `headers`, and reads the answer as [`Http::get`] does.
+    ///
+    /// # Errors
+    /// As [`Http::get`].
+    pub async fn post(
+        &self,
+        address: &str,
+        query: &[(&'static str, String)],
+        headers: HeaderMap,
+        body: String,
+        most: usize,
+    ) -> Result<Answer, HttpError> {
+        let mut url = Url::parse(address).map_err(|e| no_address(e.to_string()))?;
+        url.query_pairs_mut().extend_pairs(query);
+        let client = self.client(&url).map_err(|e| no_address(chain(&e)))?;
+        self.send(client.post(url).headers(headers).body(body), most).await
+    }
+
+    async fn send(&self, request: RequestBuilder, most: usize) -> Result<Answer, HttpError> {
         let sent = Instant::now();
-        let request = client.get(url).timeout(self.pace.watch(TOTAL_MS));
-        let response = request.send().await.map_err(network)?;
+        let response = request.timeout(self.pace.watch(TOTAL_MS)).send().await.map_err(network)?;
         let received = Instant::now();
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let body = body(response, most).await?;
@@ -115,6 +136,10 @@ impl Http {
         let client = if loopback { builder.no_proxy() } else { builder }.build()?;
         Ok(kept.get_or_init(|| client))
     }
+}
+
+fn no_address(message: String) -> HttpError {
+    HttpError::Network { what: NetworkFault::Address, message }
 }
 
 /// A redirect elsewhere is not followed; its status is the answer.

@@ -3,6 +3,7 @@
 //! * [`clock`] is the venue's time, measured and never stepping back.
 //! * [`gate`] lets requests through as the venue's limit allows, for the whole process.
 //! * [`http`] is the client that all requests share, [`rest`] a venue's REST interface over it.
+//! * [`clickhouse`] asks a table for the bars of many symbols.
 //! * [`archive`] fetches bulk files, checks their sums and reads their bars.
 //! * [`link`] is one connection for streams, from the first attempt to its end.
 //! * [`observe`] is told of every request.
@@ -11,6 +12,7 @@
 //! the work. Every wait on the network has a limit, named where it stands.
 
 pub mod archive;
+pub mod clickhouse;
 pub mod clock;
 pub mod gate;
 pub mod http;

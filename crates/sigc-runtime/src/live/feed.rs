@@ -8,20 +8,32 @@ use super::entry::BarFate;
 use super::entry::Origin;
 use super::intake::Release;
 use super::link::{Link, LinkOrder};
+use super::poll::{Outcome, PollEvent, PollPolicy, Poller, Tiers};
 use super::splice::{Ask, Odd, Splice, Spliced, Terms};
+use super::time::elapsed_ms;
 use crate::venue::{ArchiveSpan, Limits, Refusal};
 use sigc_market::{Bar, N_FIELDS, NULL, Ts};
 use std::collections::BTreeSet;
 
 /// Requests of one feed under way: enough to fill a connection pool, few enough to stop within a request's limit.
 pub const MOST_REQUESTS: usize = 8;
+/// Symbols of one polled feed under way: whoever carries out the orders asks for many symbols at once.
+pub const MOST_POLLED: usize = 1_000;
+/// How a polled feed asks. Many symbols share an answer, so only a really slow one says something of its symbols.
+pub const POLICY: PollPolicy = PollPolicy {
+    tiers: Tiers { hot_ms: 2_000, warm_ms: 5_000, cold_ms: 10_000 },
+    idle_polls: 5,
+    slow_ms: 5_000,
+    degrade_ms: 60_000,
+    alarm_percent: 5,
+};
 
 /// How bars come.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Supply {
     /// Streams, repaired by requests.
     Streams(Limits),
-    /// Requests only.
+    /// Requests only, as often as [`POLICY`] says while a row is wanted.
     Poll,
     /// The clock: every row exists and holds nothing.
     Clock,
@@ -151,7 +163,7 @@ pub enum FeedOrder {
 }
 
 /// Something a person may want to know.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum FeedNote {
     /// A connection ended; another attempt follows.
     LinkEnded {
@@ -197,6 +209,8 @@ pub enum FeedNote {
         /// How many.
         n: u64,
     },
+    /// Of the polls: a symbol's pace, a cycle that was not over in time.
+    Poll(PollEvent),
 }
 
 /// What a step gave.
@@ -226,6 +240,8 @@ pub struct Feed {
     wakes: BTreeSet<(Ts, u32)>,
     wake_of: Vec<Option<Ts>>,
     in_flight: usize,
+    /// The pace of a polled feed.
+    poller: Option<Poller>,
     scratch: Spliced,
     link_orders: Vec<LinkOrder>,
 }
@@ -236,7 +252,10 @@ impl Feed {
         let splices: Vec<Splice> = starts
             .iter()
             .enumerate()
-            .map(|(i, &(next, resumed))| Splice::new(terms, next, resumed, seed.wrapping_add(i as u64)))
+            .map(|(i, &(next, resumed))| {
+                let splice = Splice::new(terms, next, resumed, seed.wrapping_add(i as u64));
+                if supply == Supply::Poll { splice.paced() } else { splice }
+            })
             .collect();
         let all: Vec<u32> = (0..splices.len() as u32).collect();
         let (mut links, mut members) = (Vec::new(), Vec::new());
@@ -261,6 +280,7 @@ impl Feed {
             place,
             wakes: BTreeSet::new(),
             in_flight: 0,
+            poller: (supply == Supply::Poll).then(|| Poller::new(&vec![0; starts.len()], POLICY, now)),
             scratch: Spliced::default(),
             link_orders: Vec::new(),
         };
@@ -286,6 +306,11 @@ impl Feed {
     /// Links whose connection stands, and links in all.
     pub fn links_open(&self) -> (usize, usize) {
         (self.links.iter().filter(|l| l.is_open()).count(), self.links.len())
+    }
+
+    /// The pace of a feed that is polled.
+    pub fn poller(&self) -> Option<&Poller> {
+        self.poller.as_ref()
     }
 
     /// Requests under way.
@@ -332,17 +357,23 @@ impl Feed {
             FeedEvent::Ended { link, generation, reason } => self.link_ended(link, generation, reason, now, out),
             FeedEvent::Rows { symbol, bars } => {
                 self.in_flight = self.in_flight.saturating_sub(1);
-                self.with(symbol, now, out, |splice, spliced| splice.rows(&bars, now, spliced));
+                let before = self.splices.get(symbol as usize).map(Splice::reached);
+                let step = |splice: &mut Splice, spliced: &mut Spliced| splice.rows(&bars, now, spliced);
+                self.with(symbol, now, out, step);
+                let news = self.splices.get(symbol as usize).map(Splice::reached) > before;
+                self.polled(symbol, if news { Outcome::News } else { Outcome::Nothing }, now, out);
             }
             FeedEvent::Archived { symbol, bars } => {
                 self.in_flight = self.in_flight.saturating_sub(1);
                 self.with(symbol, now, out, |splice, spliced| splice.archived(bars.as_deref(), now, spliced));
+                self.polled(symbol, Outcome::News, now, out);
             }
             FeedEvent::Refused { symbol, refusal } => self.refused(symbol, refusal, now, out),
             FeedEvent::Failed { symbol, reason } => {
                 self.in_flight = self.in_flight.saturating_sub(1);
                 out.notes.push(FeedNote::RequestFailed { symbol, reason });
                 self.with(symbol, now, out, |splice, spliced| splice.failed(None, now, spliced));
+                self.polled(symbol, Outcome::Failed, now, out);
             }
             FeedEvent::Gone { symbol, reason } => self.quarantine(symbol, reason, out),
             FeedEvent::Tick => {}
@@ -353,7 +384,7 @@ impl Feed {
     /// When [`FeedEvent::Tick`] has something to do.
     pub fn wake_at(&self) -> Option<Ts> {
         // With all requests under way the symbols that are due wait for an answer, not for time.
-        let symbols = if self.in_flight < MOST_REQUESTS { self.wakes.first().map(|(at, _)| *at) } else { None };
+        let symbols = if self.in_flight < self.most_requests() { self.wakes.first().map(|(at, _)| *at) } else { None };
         self.links.iter().filter_map(Link::wake_at).chain(symbols).min()
     }
 
@@ -387,6 +418,24 @@ impl Feed {
                 self.with(symbol, now, out, |splice, spliced| splice.failed(None, now, spliced));
             }
         }
+        self.polled(symbol, Outcome::Failed, now, out);
+    }
+
+    /// Tells the pace of an answer.
+    fn polled(&mut self, symbol: u32, outcome: Outcome, now: Ts, out: &mut FeedOut) {
+        let Some(poller) = &mut self.poller else { return };
+        let Some((_, Some(asked))) = poller.turn(symbol) else { return };
+        let events = poller.answered(symbol, now, elapsed_ms(asked, now), outcome);
+        if outcome == Outcome::News {
+            // There may be more where it came from; otherwise it is postponed to the next close.
+            poller.hurry(symbol, now);
+        }
+        out.notes.extend(events.into_iter().map(FeedNote::Poll));
+        self.visit(symbol, now, out);
+    }
+
+    fn most_requests(&self) -> usize {
+        if self.supply == Supply::Poll { MOST_POLLED } else { MOST_REQUESTS }
     }
 
     fn quarantine(&mut self, symbol: u32, reason: String, out: &mut FeedOut) {
@@ -395,6 +444,9 @@ impl Feed {
             splice.end();
             self.set_wake(symbol, None);
             out.notes.push(FeedNote::Quarantined { symbol, reason });
+            let events = self.poller.as_mut().map(|p| p.quarantine(symbol)).unwrap_or_default();
+            let known = |e: &PollEvent| matches!(e, PollEvent::Quarantined { .. });
+            out.notes.extend(events.into_iter().filter(|e| !known(e)).map(FeedNote::Poll));
         }
     }
 
@@ -422,11 +474,19 @@ impl Feed {
     /// Asks for what a symbol wants. Only from [`Feed::due`], so that the one that waits longest comes first.
     fn ask(&mut self, symbol: u32, now: Ts, out: &mut FeedOut) {
         let interval = self.terms.interval;
-        if self.in_flight >= MOST_REQUESTS || self.supply == Supply::Clock {
+        if self.in_flight >= self.most_requests() || self.supply == Supply::Clock {
+            return;
+        }
+        if let Some(poller) = &self.poller
+            && poller.turn(symbol).is_none_or(|(due, asked)| asked.is_some() || due > now)
+        {
             return;
         }
         if let Some(ask) = self.splices[symbol as usize].ask(now) {
             self.in_flight += 1;
+            if let Some(poller) = &mut self.poller {
+                poller.take(symbol, now);
+            }
             out.orders.push(match ask {
                 Ask::Rows { from, to } => {
                     FeedOrder::Fetch { symbol, from: interval.open_of(from), to: interval.open_of(to) }
@@ -475,9 +535,23 @@ impl Feed {
         }
         let wake = match self.supply {
             Supply::Clock => Some(self.terms.interval.close_of(splice.next())),
-            _ => splice.wake_at(now),
+            Supply::Streams(_) => splice.wake_at(now),
+            Supply::Poll => {
+                let (asks, steps) = (splice.asks_at(now), splice.steps_at());
+                let turn = asks.and_then(|at| self.postponed(symbol, at, out));
+                [turn, steps].into_iter().flatten().min()
+            }
         };
         self.set_wake(symbol, wake.filter(|_| !self.splices[symbol as usize].is_ended()));
+    }
+
+    /// When a polled symbol has its turn: not before its row is wanted.
+    fn postponed(&mut self, symbol: u32, wanted: Ts, out: &mut FeedOut) -> Option<Ts> {
+        let poller = self.poller.as_mut()?;
+        out.notes.extend(poller.postpone(symbol, wanted).into_iter().map(FeedNote::Poll));
+        let (due, asked) = poller.turn(symbol)?;
+        // Under way in vain: its answer is being handled, and the turn comes with it.
+        asked.is_none().then_some(due)
     }
 
     fn set_wake(&mut self, symbol: u32, at: Option<Ts>) {
@@ -502,3 +576,6 @@ fn by_the_clock(splice: &mut Splice, terms: &Terms, now: Ts, spliced: &mut Splic
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

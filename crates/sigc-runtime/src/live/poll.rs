@@ -8,7 +8,9 @@
 //! - a symbol is under way at most once, and never again after it was quarantined;
 //! - the most overdue are asked first, so nobody starves, whatever the tiers;
 //! - a slow symbol is asked at the cold pace for a while, and comes back by itself;
-//! - a cycle that is not over in time is reported with its numbers. A cycle is every hot symbol asked once.
+//! - a cycle that is not over in time is reported with its numbers. A cycle is every hot symbol that is due within its
+//!   interval, asked once;
+//! - waiting for something to happen, such as the next close, is no poll without news: see [`Poller::postpone`].
 //!
 //! A symbol keeps its place in time: it is due an interval after it was *due*, not after it was asked. If that is
 //! over, it is due at once, so a delay is not followed by a burst.
@@ -237,12 +239,50 @@ impl Poller {
         due.sort_unstable();
         due.truncate(most);
         if self.cycle.open == 0 && due.iter().any(|&(_, i)| self.symbols[i].is_hot()) {
-            self.begin_cycle();
+            self.begin_cycle(now);
         }
         for &(_, i) in &due {
             self.symbols[i].asked = Some(now);
         }
         due.into_iter().map(|(_, i)| i as u32).collect()
+    }
+
+    /// Takes one symbol that is due, for a caller who keeps the order itself; false if it is not.
+    pub fn take(&mut self, symbol: u32, now: Ts) -> bool {
+        let Some(polled) = self.symbols.get(symbol as usize) else { return false };
+        if polled.quarantined || polled.asked.is_some() || polled.due > now {
+            return false;
+        }
+        if self.cycle.open == 0 && polled.is_hot() {
+            self.begin_cycle(now);
+        }
+        self.symbols[symbol as usize].asked = Some(now);
+        true
+    }
+
+    /// Nothing is wanted of a symbol before `until`: it is due then at the earliest, in the tier that it has.
+    pub fn postpone(&mut self, symbol: u32, until: Ts) -> Vec<PollEvent> {
+        let mut events = Vec::new();
+        let Some(polled) = self.symbols.get_mut(symbol as usize).filter(|p| p.asked.is_none() && p.due < until) else {
+            return events;
+        };
+        polled.due = until;
+        if std::mem::take(&mut polled.in_cycle) {
+            self.leave_cycle(&mut events);
+        }
+        events
+    }
+
+    /// More is wanted of a symbol that has just had news: it is due now.
+    pub fn hurry(&mut self, symbol: u32, now: Ts) {
+        if let Some(polled) = self.symbols.get_mut(symbol as usize).filter(|p| p.asked.is_none()) {
+            polled.due = polled.due.min(now);
+        }
+    }
+
+    /// When a symbol is due, and since when it is under way.
+    pub fn turn(&self, symbol: u32) -> Option<(Ts, Option<Ts>)> {
+        self.symbols.get(symbol as usize).filter(|p| !p.quarantined).map(|p| (p.due, p.asked))
     }
 
     /// The answer for a symbol that was under way. For any other this changes nothing.
@@ -324,8 +364,9 @@ impl Poller {
         self.n_lost
     }
 
-    fn begin_cycle(&mut self) {
-        let hot = self.symbols.iter_mut().filter(|p| p.is_hot());
+    fn begin_cycle(&mut self, now: Ts) {
+        let behind = later(now, self.policy.tiers.interval_ms(Tier::Hot));
+        let hot = self.symbols.iter_mut().filter(|p| p.is_hot() && p.due < behind);
         let symbols = hot.map(|p| p.in_cycle = true).count();
         self.cycle = Cycle { symbols, open: symbols, took_ms: 0 };
     }

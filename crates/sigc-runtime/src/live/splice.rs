@@ -7,8 +7,9 @@
 //!
 //! A row of an answer counts as final if a later row stands beside it: the venue goes on to the next bar only when this
 //! one is done. Without a later row it takes [`Terms::lonely_ms`], for just after a close an answer may show the state
-//! before it. A row that an answer leaves out between others does not exist at the venue; a young one is asked for
-//! twice before that is believed.
+//! before it. A table leaves out what is not final ([`Terms::settled`]), so there every row of an answer counts. A row
+//! that an answer leaves out between others does not exist at the venue; a young one is asked for twice before that is
+//! believed, and a table's is waited for as long as it is young.
 
 use super::entry::{BarFate, OddityKind, Origin};
 use super::intake::{Intake, Release, Seen};
@@ -35,8 +36,11 @@ pub struct Terms {
     pub grace_ms: i64,
     /// Without a living stream a row is asked for so long after its close.
     pub settle_ms: i64,
-    /// So long after its close a row is final even if the venue shows no later one.
+    /// So long after its close a row is final even if the venue shows no later one. Until then it is young: that an
+    /// answer does not have it proves little.
     pub lonely_ms: i64,
+    /// Answers hold final rows only, and their writer may be late with one that others have overtaken.
+    pub settled: bool,
     /// A hole that cannot be filled so long is declared, for the sake of the bars behind it.
     pub repair_ms: i64,
     /// A subscribed stream must show a first frame so soon.
@@ -129,6 +133,8 @@ pub struct Splice {
     archive_from: Ts,
     live: bool,
     ended: bool,
+    /// Somebody else sees to the waits between fruitless answers.
+    paced: bool,
 }
 
 impl Splice {
@@ -149,12 +155,24 @@ impl Splice {
             archive_from: Ts(i64::MIN),
             live: false,
             ended: false,
+            paced: false,
         }
+    }
+
+    /// Leaves the waits between fruitless answers to somebody else: see [`super::poll`].
+    #[must_use]
+    pub fn paced(self) -> Splice {
+        Splice { paced: true, ..self }
     }
 
     /// The row that is released next.
     pub fn next(&self) -> i64 {
         self.intake.next()
+    }
+
+    /// How far the sequence has come: the row that is released next, and the row up to which it was asked for in vain.
+    pub fn reached(&self) -> (i64, i64) {
+        (self.intake.next(), self.scanned)
     }
 
     /// True once a row was released.
@@ -272,18 +290,27 @@ impl Splice {
 
     /// When [`Splice::ask`] or [`Splice::tick`] has something to do; `None` while an answer is awaited.
     pub fn wake_at(&self, now: Ts) -> Option<Ts> {
-        let asks = self.ask_at(now).or_else(|| {
+        [self.asks_at(now), self.steps_at()].into_iter().flatten().min()
+    }
+
+    /// When something is to be asked for; `None` while an answer is awaited.
+    pub fn asks_at(&self, now: Ts) -> Option<Ts> {
+        self.ask_at(now).or_else(|| {
             // Nothing is missing: the next row's deadline, if it is not brought before.
             let idle = self.in_flight.is_none() && !self.ended;
-            idle.then(|| Ts(self.terms.interval.close_of(self.intake.next()).0 + self.wait_ms(now)))
-        });
+            idle.then(|| Ts(self.terms.interval.close_of(self.intake.next()).0.saturating_add(self.wait_ms(now))))
+        })
+    }
+
+    /// When [`Splice::tick`] has something to do without any answer.
+    pub fn steps_at(&self) -> Option<Ts> {
         let gives_up = self.gives_up_at();
         let silence = match self.stream {
             Stream::Waiting { since, told: false } => Some(Ts(since.0 + self.terms.first_frame_ms)),
             Stream::On { last, told: false } => Some(Ts(last.0 + self.terms.mute_ms)),
             _ => None,
         };
-        [asks, self.intake.wake_at(), gives_up, silence].into_iter().flatten().min()
+        [self.intake.wake_at(), gives_up, silence].into_iter().flatten().min()
     }
 
     /// The answer to [`Ask::Rows`]: ascending rows, the open one perhaps among them.
@@ -295,9 +322,10 @@ impl Splice {
         let before = self.intake.next();
         let newest = bars.iter().map(row).filter(|r| (from..=to).contains(r)).max();
         for bar in bars.iter().filter(|b| (from..=to).contains(&row(b))) {
-            let lonely = asked.0 >= interval.close_of(row(bar)).0.saturating_add(self.terms.lonely_ms);
+            let lonely =
+                self.terms.settled || asked.0 >= interval.close_of(row(bar)).0.saturating_add(self.terms.lonely_ms);
             if lonely || Some(row(bar)) < newest {
-                self.take(bar, Origin::Rest, now, out);
+                self.take(bar, if self.terms.settled { Origin::Poll } else { Origin::Rest }, now, out);
             }
         }
         self.intake.release(self.terms.horizon(now), &mut out.released);
@@ -337,7 +365,7 @@ impl Splice {
     }
 
     fn answered(&mut self, progress: bool, now: Ts, out: &mut Spliced) {
-        if progress {
+        if progress || self.paced {
             self.fruitless = 0;
             self.not_before = now;
         } else {
@@ -363,8 +391,10 @@ impl Splice {
         let next = self.intake.next();
         let young = |row: i64| now.0 - self.terms.interval.close_of(row).0 < self.terms.lonely_ms;
         let confirmed = |row: i64| {
-            self.suspect
-                .is_some_and(|(from, behind, at)| (from..behind).contains(&row) && now.0 - at.0 >= self.terms.settle_ms)
+            !self.terms.settled
+                && self.suspect.is_some_and(|(from, behind, at)| {
+                    (from..behind).contains(&row) && now.0 - at.0 >= self.terms.settle_ms
+                })
         };
         // Rows are young from some row on; waiting rows among them are passed over when their turn comes.
         let doubtful = (next..newest).rev().take_while(|&r| young(r)).filter(|&r| !confirmed(r)).last();

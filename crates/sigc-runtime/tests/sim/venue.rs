@@ -101,6 +101,9 @@ pub fn hit(rng: &mut SplitMix, n: i64) -> bool {
     n > 0 && rng.below(n) == 0
 }
 
+/// A table's writer is so much later than a venue's answers.
+const LATE: i64 = 10;
+
 /// How long after its close a row shows in answers.
 fn lag(seed: u64, source: usize, symbol: usize, row: i64, most: i64) -> i64 {
     SplitMix(seed ^ (source as u64) << 60 ^ (symbol as u64) << 50 ^ row as u64).below(most + 1)
@@ -121,6 +124,14 @@ pub fn rest(seed: u64, truth: &Truth, at: (usize, usize), from: Ts, to: Ts, now:
             if row == last { truth.bar(row).and_then(|_| truth.forming(row, &mut rng)) } else { truth.bar(row) }
         })
         .collect()
+}
+
+/// The answer of a table at `now`: final rows in `from..=to`, each written some time after its close, so that a later
+/// one may be there first.
+pub fn table(seed: u64, truth: &Truth, at: (usize, usize), from: Ts, to: Ts, now: Ts, most_lag: i64) -> Vec<Bar> {
+    let i = truth.interval;
+    let written = |row: i64| i.close_of(row).0 + lag(seed, at.0, at.1, row, most_lag * LATE) <= now.0;
+    (i.index_of(from)..=i.index_of(to)).filter(|&row| written(row)).filter_map(|row| truth.bar(row)).collect()
 }
 
 /// Why a request failed.

@@ -5,13 +5,14 @@ use crate::disk::{Disk, Shelf};
 use crate::original::{Bug, Original};
 use crate::plans;
 use crate::truth::Truth;
-use crate::venue::{Unkind, hit, refusal, rest};
+use crate::venue::{Unkind, hit, refusal, rest, table};
 use sigc_engine::Engine;
 use sigc_market::{Bar, Ts};
 use sigc_runtime::live::conductor::{CatchUp, Conductor, Event, Note, Order, Out, Setup, SourceSetup};
 use sigc_runtime::live::entry::{BarId, Batch, OddityKind, RowFate};
 use sigc_runtime::live::feed::{FeedEvent, FeedNote, FeedOrder, Supply};
 use sigc_runtime::live::outbox::{Batching, Failure};
+use sigc_runtime::live::poll::PollEvent;
 use sigc_runtime::live::retry::SplitMix;
 use sigc_runtime::live::splice::Terms;
 use sigc_runtime::venue::{Limits, Refusal};
@@ -87,7 +88,7 @@ struct Connection {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Totals([u64; KINDS.len()]);
 
-const KINDS: [&str; 18] = [
+const KINDS: [&str; 19] = [
     "bars taken",
     "rows emitted",
     "crashes",
@@ -106,6 +107,7 @@ const KINDS: [&str; 18] = [
     "absent bars",
     "bars given up",
     "delisted symbols",
+    "poll overruns",
 ];
 
 impl Totals {
@@ -305,6 +307,11 @@ impl World {
         self.unkind = Unkind { gaps: self.unkind.gaps, rest_lag_ms: self.unkind.rest_lag_ms, ..Unkind::NONE };
     }
 
+    /// Half of the polled sources are tables, the others answer as a venue does.
+    fn is_table(&self) -> bool {
+        self.seed % 10 == 5
+    }
+
     fn wake_at(&self) -> Option<Ts> {
         match &self.machine {
             Some(Machine::Conductor(c)) => c.wake_at().map(|at| Ts(at.0 - self.skew)),
@@ -410,6 +417,7 @@ impl World {
                 grace_ms: 5_000,
                 settle_ms: 2_000,
                 lonely_ms: 60_000,
+                settled: self.is_table(),
                 repair_ms: if self.rest_down.is_some() { 180_000 } else { 900_000 },
                 first_frame_ms: 15_000,
                 mute_ms: 90_000,
@@ -417,7 +425,7 @@ impl World {
                 archive: self.seed % 2 == 0,
                 until: Ts(i64::MAX),
             },
-            supply: if self.seed % 5 == 0 { Supply::Poll } else { Supply::Streams(LIMITS) },
+            supply: if self.seed.is_multiple_of(5) { Supply::Poll } else { Supply::Streams(LIMITS) },
         };
         let batching = Batching { most_rows: 3, delay_ms: 100, deadline_ms: 30_000 };
         let setup = Setup {
@@ -495,6 +503,12 @@ impl World {
                                 return Err(format!("quarantined: {reason}"));
                             }
                             self.totals.count("delisted symbols", 1);
+                        }
+                        Note::Feed { note: FeedNote::Poll(PollEvent::Overrun(o)), .. } => {
+                            if o.took_ms <= o.planned_ms {
+                                return Err(format!("no overrun: {o:?}"));
+                            }
+                            self.totals.count("poll overruns", 1);
                         }
                         _ => {}
                     }
@@ -657,9 +671,10 @@ impl World {
             None => {
                 let truth = &self.truths[source][symbol as usize];
                 let at = (source, symbol as usize);
+                let show = if self.is_table() { table } else { rest };
                 FeedEvent::Rows {
                     symbol,
-                    bars: rest(self.seed, truth, at, from, to, self.now, self.unkind.rest_lag_ms),
+                    bars: show(self.seed, truth, at, from, to, self.now, self.unkind.rest_lag_ms),
                 }
             }
         };

@@ -28,6 +28,7 @@ pub(in super::super) static BINANCE_FUTURES: DataStep = DataStep {
     intervals: INTERVALS,
     respell: joined_capitals,
     request: Some((499, 2)),
+    check: |_| Vec::new(),
 };
 
 pub(in super::super) static VENUE: Product = Product {

@@ -27,6 +27,7 @@ pub(in super::super) static BINANCE_SPOT: DataStep = DataStep {
     intervals: INTERVALS,
     respell: joined_capitals,
     request: Some((1000, 2)),
+    check: |_| Vec::new(),
 };
 
 pub(in super::super) static VENUE: Product = Product {

@@ -24,6 +24,7 @@ pub(in super::super) static BYBIT_SPOT: DataStep = DataStep {
     intervals: INTERVALS,
     respell: joined_capitals,
     request: Some((1000, 1)),
+    check: |_| Vec::new(),
 };
 
 pub(in super::super) static VENUE: Product = Product { name: NAME, category: "spot" };

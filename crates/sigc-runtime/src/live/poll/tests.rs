@@ -177,3 +177,47 @@ fn each_is_under_way_once_and_nobody_starves() {
         assert!(cycles > 0);
     }
 }
+
+#[test]
+fn waiting_for_the_next_close_neither_cools_down_nor_holds_a_cycle_up() {
+    let mut p = poller(2);
+    for close in (0..600_000).step_by(60_000) {
+        let now = Ts(close + 2_000);
+        assert_eq!((0..2).map(|s| p.postpone(s, now)).collect::<Vec<_>>(), vec![vec![], vec![]]);
+        assert_eq!(
+            (p.take(0, Ts(now.0 - 1)), p.take(0, now), p.take(0, now), p.take(1, now)),
+            (false, true, false, true)
+        );
+        assert_eq!(p.postpone(0, Ts(i64::MAX)), vec![], "it is under way");
+        assert_eq!(p.answered(0, Ts(now.0 + 90), 90, News), vec![]);
+        assert_eq!(p.answered(1, Ts(now.0 + 95), 95, News), vec![]);
+    }
+    assert_eq!((p.pace(0), p.pace(1)), (Some(Tier::Hot), Some(Tier::Hot)));
+    let (cycles, overruns) = p.cycles();
+    assert_eq!((cycles.count(), cycles.max(), overruns), (10, Some(95), 0));
+}
+
+#[test]
+fn who_has_more_to_bring_is_asked_at_once_and_others_by_their_pace() {
+    let mut p = poller(2);
+    assert!(p.take(0, Ts(0)) && p.take(1, Ts(0)));
+    p.answered(0, Ts(100), 100, News);
+    p.answered(1, Ts(100), 100, Nothing);
+    p.hurry(0, Ts(100));
+    assert_eq!((p.turn(0), p.turn(1)), (Some((Ts(100), None)), Some((Ts(2_000), None))));
+    assert!(p.take(0, Ts(100)) && !p.take(1, Ts(100)) && p.take(1, Ts(2_000)));
+    p.quarantine(1);
+    assert_eq!((p.turn(1), p.take(1, Ts(9_000)), p.turn(7), p.take(7, Ts(0))), (None, false, None, false));
+}
+
+#[test]
+fn a_symbol_that_is_not_wanted_any_more_ends_its_cycle() {
+    let mut p = poller(2);
+    assert!(p.take(0, Ts(0)));
+    assert_eq!(
+        p.answered(0, Ts(3_000), 3_000, Nothing)[0],
+        PollEvent::Degraded { symbol: 0, latency_ms: 3_000.0, until: Ts(63_000) }
+    );
+    let overrun = PollEvent::Overrun(Overrun { planned_ms: 2_000, took_ms: 3_000, symbols: 2 });
+    assert_eq!(p.postpone(1, Ts(60_000)), vec![overrun]);
+}
