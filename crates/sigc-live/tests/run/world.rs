@@ -141,6 +141,7 @@ pub fn spec(venue: &Venue, state: &Path, sinks: Vec<Memory>) -> RunSpec {
         grace_ms: at_least(5_000, 20),
         settle_ms: 2_000,
         lonely_ms: at_least(60_000, 500),
+        settled: false,
         repair_ms: 600_000,
         first_frame_ms: at_least(30_000, 1_000),
         mute_ms: at_least(120_000, 1_000),

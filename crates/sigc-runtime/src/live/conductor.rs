@@ -582,8 +582,8 @@ impl Conductor {
             if let Some(error) = &outcome.predict.last {
                 out.notes.push(Note::ModelFailed { symbol: lane as u32, reason: error.to_string() });
             }
-            for (open, cells, warm) in rows.rows {
-                self.row(lane, open, &cells, warm, outcome.predict.count > 0, now, out);
+            for computed in &rows.rows {
+                self.row(lane, computed, outcome.predict.count > 0, now, out);
             }
             self.written[lane].steps += 1;
             if self.written[lane].stored && self.written[lane].steps >= STEPS_PER_SNAPSHOT {
@@ -611,7 +611,8 @@ impl Conductor {
         }
     }
 
-    fn row(&mut self, lane: usize, open_time: Ts, cells: &[f64], warm: bool, failed: bool, now: Ts, out: &mut Out) {
+    fn row(&mut self, lane: usize, computed: &Computed, failed: bool, now: Ts, out: &mut Out) {
+        let &Computed { open_time, ref cells, warm } = computed;
         let frame = self.engine.plan().frame(self.engine.plan().emission_frame());
         let close = frame.interval.close_of(frame.interval.index_of(open_time));
         if close <= self.emit_after || self.written[lane].newest_row.is_some_and(|newest| open_time <= newest) {
@@ -729,16 +730,23 @@ fn oldest_rows(setup: &Setup, emit_after: Ts, now: Ts) -> Vec<i64> {
     setup.sources.iter().map(of).collect()
 }
 
+/// A row of the emission's frame.
+struct Computed {
+    open_time: Ts,
+    cells: Vec<f64>,
+    warm: bool,
+}
+
 /// Collects the rows of the emission's frame.
 struct Rows {
     frame: FrameId,
-    rows: Vec<(Ts, Vec<f64>, bool)>,
+    rows: Vec<Computed>,
 }
 
 impl RowSink for Rows {
     fn row(&mut self, frame: FrameId, open_time: Ts, cells: &[f64], warm: bool) {
         if frame == self.frame {
-            self.rows.push((open_time, cells.to_vec(), warm));
+            self.rows.push(Computed { open_time, cells: cells.to_vec(), warm });
         }
     }
 }

@@ -79,8 +79,7 @@ pub fn rows(
     for symbol in 0..truths[0].len() {
         let name = format!("symbol {symbol}");
         let mut instants: BTreeMap<Ts, Vec<(usize, i64, BarFate)>> = BTreeMap::new();
-        for source in 0..truths.len() {
-            let truth = &truths[source][symbol];
+        for (source, truth) in truths.iter().map(|of| &of[symbol]).enumerate() {
             for (row, fate) in as_taken(disk, truth, source, symbol) {
                 instants.entry(truth.closes_at(row)).or_default().push((source, row, fate));
             }

@@ -11,6 +11,8 @@
 //! survive a crash), `world` (the clock and the driver), `check` (what must hold), `original` (the machines of the
 //! system that sigc replaces, whose bugs the checks must find).
 
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a simulation says what it saw")]
+
 mod check;
 mod disk;
 mod original;

@@ -422,7 +422,7 @@ impl World {
                 first_frame_ms: 15_000,
                 mute_ms: 90_000,
                 rows_per_request: 5,
-                archive: self.seed % 2 == 0,
+                archive: self.seed.is_multiple_of(2),
                 until: Ts(i64::MAX),
             },
             supply: if self.seed.is_multiple_of(5) { Supply::Poll } else { Supply::Streams(LIMITS) },

@@ -12,6 +12,7 @@ fn terms(archive: bool) -> Terms {
         grace_ms: 5_000,
         settle_ms: 2_000,
         lonely_ms: 60_000,
+        settled: false,
         repair_ms: 600_000,
         first_frame_ms: 30_000,
         mute_ms: 120_000,
