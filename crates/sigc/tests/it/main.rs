@@ -9,4 +9,5 @@ mod pages;
 mod plans;
 mod real_bars;
 mod support;
+mod timer;
 mod ui;

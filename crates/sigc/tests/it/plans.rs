@@ -20,7 +20,7 @@ fn compiled(path: PathBuf) -> (String, Compiled) {
 
 #[test]
 fn stages_print_as_recorded() {
-    for name in ["grids", "joins"] {
+    for name in ["grids", "joins", "timer"] {
         let folder = root().join("tests/plan").join(name);
         let (text, compiled) = compiled(folder.join("in.yaml"));
         for stage in STAGES {
