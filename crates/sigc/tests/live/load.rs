@@ -28,9 +28,16 @@ fn five_hundred_symbols() {
     end(dir.path(), run, Duration::from_secs(60));
     let rows = crate::exchange::csv(&dir.path().join("sigc-simulated/rows.csv"));
     println!("{} rows; resident memory in MiB every ten seconds: {memory:?}", rows.len());
-    for line in metrics.lines().filter(|l| {
-        l.starts_with("sigc_delivered_latency") || l.starts_with("sigc_emitted") || l.starts_with("sigc_queue")
-    }) {
+    let wanted = [
+        "sigc_bar_latency",
+        "sigc_emit_latency",
+        "sigc_sink_latency",
+        "sigc_sink_write",
+        "sigc_store",
+        "sigc_step",
+        "sigc_queue",
+    ];
+    for line in metrics.lines().filter(|l| wanted.iter().any(|w| l.starts_with(w))) {
         println!("{line}");
     }
     println!("{stats}");
