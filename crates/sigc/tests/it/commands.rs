@@ -102,7 +102,10 @@ fn exit_codes() {
     assert_eq!(code(&["check", "nowhere.yaml"]), Some(1));
     assert_eq!(code(&["check"]), Some(2));
     assert_eq!(code(&["plan", FILE, "--column", "ohlcv.nothing"]), Some(2));
-    assert_eq!(code(&["run", FILE]), Some(1));
+    // Files have no venue behind them: E0518, at once.
+    let files = std::fs::read_to_string(demo().join(FILE)).expect("a pipeline").replace("binance_futures", "files");
+    std::fs::write(demo().join("files.yaml"), files).expect("writable");
+    assert_eq!(code(&["run", "files.yaml", "--state", "files-state"]), Some(1));
     assert_eq!(code(&["--version"]), Some(0));
     std::fs::write(demo().join("wrong.yaml"), "name: [").expect("writable");
     assert_eq!(code(&["check", "wrong.yaml"]), Some(1));

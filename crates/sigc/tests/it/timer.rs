@@ -1,6 +1,6 @@
 //! `data.timer`: rows on the clock, with recorded bars of other frames joined to them.
 
-use crate::support::{csv, sigc, sigc_ok};
+use crate::support::{csv, sigc_ok};
 use std::fmt::Write;
 use std::path::Path;
 
@@ -90,23 +90,4 @@ fn every_row_of_the_clock_has_what_was_known_by_its_close() {
     // Batch gives the same, and `verify` compares them.
     sigc_ok(dir.path(), &["verify", "p.yaml", "--bars", "bars"]);
     sigc_ok(dir.path(), &["verify", "p.yaml", "--bars", "bars=bars"]);
-}
-
-#[test]
-fn a_timer_alone_covers_no_time() {
-    let dir = tempfile::tempdir().expect("a scratch folder");
-    let alone = "  - data:
-      using: data.timer
-      outputs: {frame: slow_clock}
-      params: {universe: [BTCUSDT, ETHUSDT], interval: 1h}
-  - features:
-      using: features.sma
-      inputs: {column: clock.quick}
-      outputs: {columns: [quick]}
-      params: {window: 1}
-";
-    std::fs::write(dir.path().join("p.yaml"), pipeline(alone)).expect("writable");
-    let out = sigc(dir.path(), &["check", "p.yaml"]);
-    let said = String::from_utf8_lossy(&out.stdout) + String::from_utf8_lossy(&out.stderr);
-    assert!(said.contains("E0203"), "a timer has no columns to begin with: {said}");
 }
