@@ -19,6 +19,7 @@ use crate::spec::{RunSpec, SourceIo, SourceSpec};
 use crate::store::{self, Job, Stored};
 use sigc_journal::{JournalError, RunEntry};
 use sigc_market::Ts;
+use sigc_runtime::Record;
 use sigc_runtime::live::conductor::{Conductor, Event, ResumeError, Setup};
 use sigc_runtime::live::feed::FeedOrder;
 use sigc_runtime::live::retry::{Retry, RetryPolicy};
@@ -73,8 +74,8 @@ pub trait Observer: Send + Sync + 'static {
     fn requests(&self, source: usize) -> Arc<dyn Observe>;
     /// A batch of the journal.
     fn stored(&self, seconds: f64, entries: usize, works: bool);
-    /// A batch of a sink: rows, seconds from each row's close until it was confirmed, seconds of the write.
-    fn delivered(&self, sink: usize, from_close: &[f64], seconds: f64);
+    /// A sink has confirmed rows at `now`; its write took `seconds`.
+    fn delivered(&self, sink: usize, rows: &[Record], now: Ts, seconds: f64);
 }
 
 /// What a run did.
@@ -197,9 +198,7 @@ async fn conduct(mut spec: RunSpec, stop: &Stop, observer: Arc<dyn Observer>) ->
     for (number, sink) in sinks.into_iter().enumerate() {
         let (told, clock) = (Arc::clone(&observer), Arc::clone(&clock));
         let observe = move |w: Wrote<'_>| {
-            let now = clock.now();
-            let from_close: Vec<f64> = w.rows.iter().map(|r| (now.0 - r.ts.0) as f64 / 1_000.0).collect();
-            told.delivered(number, &from_close, w.seconds);
+            told.delivered(number, w.rows, clock.now(), w.seconds);
         };
         sink_names.push(sink.name.clone());
         let (jobs, thread) = deliver::start(number, sink, reader.clone(), events_in.clone(), observe)?;

@@ -10,7 +10,8 @@ use crate::observe::process::Usage;
 use crate::observe::status::{Phase, SinkView, SourceView, Status, StatusView, SymbolView};
 use crate::run::{EVENTS, Observer};
 use sigc_engine::Warmth;
-use sigc_market::{Interval, Ts};
+use sigc_market::{Interval, Symbol, Ts};
+use sigc_runtime::Record;
 use sigc_runtime::live::barrier::{BarrierEvent, Why};
 use sigc_runtime::live::conductor::{Conductor, Note};
 use sigc_runtime::live::entry::{BarEntry, BarFate, OddityKind, RowEntry, RowFate};
@@ -30,6 +31,9 @@ const EVENTS_PER_LOOK: u64 = 100;
 const QUIET: Duration = Duration::from_secs(30);
 /// A turn of the compute owner that took longer is worth a line.
 const SLOW_TURN: Duration = Duration::from_secs(1);
+
+/// Rows whose way to the first sink is timed at once; of a sink that is down for long the rest is not timed.
+const MOST_COMPUTED: usize = 10_000;
 
 /// Parts that beat, and how long they may be silent.
 pub const PARTS: [(&str, Duration); 2] = [("compute", Duration::from_secs(10)), ("journal", Duration::from_secs(30))];
@@ -58,12 +62,16 @@ pub struct Watch {
     status: Arc<Status>,
     /// Why each sink and the journal failed last.
     errors: Arc<Mutex<HashMap<String, String>>>,
+    computed: Computed,
 }
+
+/// When rows were computed that the first sink has not confirmed; see [`MOST_COMPUTED`].
+type Computed = Arc<Mutex<HashMap<(Symbol, Ts), Ts>>>;
 
 impl Watch {
     /// Tells `metrics` and `status` of the run.
     pub fn new(about: About, metrics: Metrics, status: Arc<Status>) -> Watch {
-        Watch { about, metrics, status, errors: Arc::default() }
+        Watch { about, metrics, status, errors: Arc::default(), computed: Arc::default() }
     }
 }
 
@@ -75,6 +83,7 @@ impl Observer for Watch {
             metrics: self.metrics.clone(),
             status: Arc::clone(&self.status),
             errors: Arc::clone(&self.errors),
+            computed: Arc::clone(&self.computed),
             view,
             shown: None,
             bars: 0,
@@ -116,9 +125,18 @@ impl Observer for Watch {
         }
     }
 
-    fn delivered(&self, sink: usize, from_close: &[f64], seconds: f64) {
-        for from_close in from_close {
-            self.metrics.delivered(sink, 1, *from_close, seconds);
+    fn delivered(&self, sink: usize, rows: &[Record], now: Ts, seconds: f64) {
+        let since = |at: Ts| (now.0 - at.0).max(0) as f64 / 1_000.0;
+        for row in rows {
+            self.metrics.delivered(sink, 1, since(close_of(self.about.emission, row)), seconds);
+        }
+        if sink == 0 {
+            let mut computed = self.computed.lock().unwrap_or_else(PoisonError::into_inner);
+            for row in rows {
+                if let Some(at) = computed.remove(&(row.symbol.clone(), row.open_time)) {
+                    self.metrics.event_latency(since(at));
+                }
+            }
         }
         if let Some(name) = self.about.sinks.get(sink) {
             self.errors.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
@@ -160,6 +178,7 @@ struct Owner {
     metrics: Metrics,
     status: Arc<Status>,
     errors: Arc<Mutex<HashMap<String, String>>>,
+    computed: Computed,
     view: StatusView,
     shown: Option<Instant>,
     bars: u64,
@@ -467,9 +486,12 @@ impl Watcher for Owner {
         self.metrics.row(&row.fate);
         if let RowFate::Emitted { record, .. } = &row.fate {
             self.emitted += 1;
-            let interval = self.about.emission;
-            let close = interval.close_of(interval.index_of(record.open_time));
+            let close = close_of(self.about.emission, record);
             self.metrics.emitted_latency((now.0 - close.0).max(0) as f64 / 1_000.0);
+            let mut computed = self.computed.lock().unwrap_or_else(PoisonError::into_inner);
+            if computed.len() < MOST_COMPUTED {
+                computed.insert((record.symbol.clone(), record.open_time), now);
+            }
         }
     }
 
@@ -495,4 +517,9 @@ impl Watcher for Owner {
             tracing::warn!(seconds = took.as_secs_f64(), "the compute owner was busy for long: events had to wait");
         }
     }
+}
+
+/// When a row's bar closed.
+fn close_of(interval: Interval, row: &Record) -> Ts {
+    interval.close_of(interval.index_of(row.open_time))
 }

@@ -61,6 +61,7 @@ struct Inner {
     parts: Vec<(String, Shown<Float>)>,
     rows: Vec<Counter>,
     emit_latency: Histogram,
+    event_latency: Histogram,
     store_seconds: Histogram,
     store_bytes: Counter,
     store_entries: Counter,
@@ -100,6 +101,11 @@ impl Metrics {
             parts: spec.parts.iter().map(part).collect(),
             rows: each::<&RowFate>(&rows, &[]),
             emit_latency: d.seconds("emit_latency", "From a bar's close to its computed row", latency()),
+            event_latency: d.seconds(
+                "event_latency",
+                "From the event that completed a row until the first sink confirmed it",
+                latency(),
+            ),
             store_seconds: d.seconds("store", "One write to the journal", latency()),
             store_bytes: d.bytes_counter("store", "Written to the journal"),
             store_entries: d.counter("store_entries", "Entries written to the journal"),
@@ -221,6 +227,11 @@ impl Metrics {
     /// `sigc_emit_latency_seconds`: from a bar's close to its computed row.
     pub fn emitted_latency(&self, seconds: f64) {
         observe(&self.0.emit_latency, seconds);
+    }
+
+    /// `sigc_event_latency_seconds`: from the event that completed a row until the first sink confirmed it.
+    pub fn event_latency(&self, seconds: f64) {
+        observe(&self.0.event_latency, seconds);
     }
 
     /// `sigc_sink_rows_total{sink}`, `sigc_sink_latency_seconds{sink}` from the close to the confirmation, and

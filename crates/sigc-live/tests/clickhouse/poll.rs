@@ -13,6 +13,7 @@ use sigc_live::run::{Observer, Stop, Watcher, Why, run};
 use sigc_live::spec::{Limits, RunSpec, SourceIo, SourceSpec};
 use sigc_market::{Field, Interval, Symbol, Ts};
 use sigc_plan::{Column, ColumnId, Emission, F64, Frame, FrameId, Gap, Graph, Label, Op, Origin, Plan, Source, Type};
+use sigc_runtime::Record;
 use sigc_runtime::live::conductor::{CatchUp, Conductor, Note, SourceSetup};
 use sigc_runtime::live::entry::{self, BarEntry, BarFate, RowEntry, RowFate};
 use sigc_runtime::live::feed::Supply;
@@ -153,7 +154,7 @@ impl Observer for Spy {
         Arc::new(self.clone())
     }
     fn stored(&self, _: f64, _: usize, _: bool) {}
-    fn delivered(&self, _: usize, _: &[f64], _: f64) {}
+    fn delivered(&self, _: usize, _: &[Record], _: Ts, _: f64) {}
 }
 
 fn spec(server: &Server, folder: &std::path::Path, until: Ts) -> RunSpec {

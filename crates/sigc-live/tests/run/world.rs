@@ -206,7 +206,7 @@ impl Observer for Nobody {
         Arc::new(Unobserved)
     }
     fn stored(&self, _: f64, _: usize, _: bool) {}
-    fn delivered(&self, _: usize, _: &[f64], _: f64) {}
+    fn delivered(&self, _: usize, _: &[Record], _: Ts, _: f64) {}
 }
 
 impl Watcher for Nobody {
