@@ -22,7 +22,7 @@ fn rows(hours: impl Iterator<Item = i64>, unit: i64) -> String {
     hours
         .map(|h| {
             let open = (DAY + h * HOUR) * unit;
-            format!("{open},1.5,2,1,1.5,{h},{},15,3,1,2,0\n", open + HOUR * unit - 1)
+            format!("{open},1.5,2,1,1.5,{},{},15,3,1,2,0\n", h.abs(), open + HOUR * unit - 1)
         })
         .collect()
 }
