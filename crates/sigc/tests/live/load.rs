@@ -29,6 +29,7 @@ fn five_hundred_symbols() {
     let rows = crate::exchange::csv(&dir.path().join("sigc-simulated/rows.csv"));
     println!("{} rows; resident memory in MiB every ten seconds: {memory:?}", rows.len());
     let wanted = [
+        "sigc_event_latency",
         "sigc_bar_latency",
         "sigc_emit_latency",
         "sigc_sink_latency",
