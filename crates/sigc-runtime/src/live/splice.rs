@@ -330,9 +330,14 @@ impl Splice {
         }
         self.intake.release(self.terms.horizon(now), &mut out.released);
         match newest {
-            Some(newest) => self.believe_absent(newest, now, out),
-            // Nothing in this piece of a long hole: look behind it.
-            None if to < self.hole_end(self.terms.last_closed(now)) => self.scanned = to + 1,
+            Some(newest) => self.believe_absent(newest, asked, now, out),
+            // Nothing in this piece of a long hole: look behind it. A piece with rows that were young when it was asked
+            // for proves nothing, and is asked for again.
+            None if to < self.hole_end(self.terms.last_closed(now))
+                && asked.0 >= interval.close_of(to).0.saturating_add(self.terms.lonely_ms) =>
+            {
+                self.scanned = to + 1;
+            }
             None => self.scanned = self.intake.next(),
         }
         let progress = self.intake.next() > before || (newest.is_none() && self.scanned > from);
@@ -387,9 +392,9 @@ impl Splice {
     }
 
     /// Rows before `newest` that no answer has do not exist, once that is sure.
-    fn believe_absent(&mut self, newest: i64, now: Ts, out: &mut Spliced) {
+    fn believe_absent(&mut self, newest: i64, asked: Ts, now: Ts, out: &mut Spliced) {
         let next = self.intake.next();
-        let young = |row: i64| now.0 - self.terms.interval.close_of(row).0 < self.terms.lonely_ms;
+        let young = |row: i64| asked.0 - self.terms.interval.close_of(row).0 < self.terms.lonely_ms;
         let confirmed = |row: i64| {
             !self.terms.settled
                 && self.suspect.is_some_and(|(from, behind, at)| {

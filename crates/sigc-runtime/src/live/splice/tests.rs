@@ -102,6 +102,22 @@ fn a_long_suspension_is_looked_behind_piece_by_piece() {
     assert!(splice.is_live());
 }
 
+/// Found by the simulation: a piece was empty because its last row had just closed; the answer came after the next
+/// close, so it was scanned past, and a later answer made the row absent.
+#[test]
+fn an_empty_piece_with_young_rows_proves_nothing() {
+    let mut splice = Splice::new(Terms { rows_per_request: 5, ..terms(false) }, 100, true, 7);
+    let mut out = Spliced::default();
+    let close = Ts(105 * MINUTE); // of row 104; the rows 100 to 103 do not exist
+    splice.ask(Ts(close.0 + 100)).expect("due");
+    splice.rows(&[], Ts(close.0 + MINUTE + 100), &mut out);
+    let later = Ts(close.0 + 20 * MINUTE);
+    assert_eq!(splice.ask(later), Some(Ask::Rows { from: 100, to: 104 }));
+    splice.rows(&bars([104]), later, &mut out);
+    let fates: Vec<bool> = out.released.iter().map(|r| r.fate == BarFate::Absent).collect();
+    assert_eq!(fates, [true, true, true, true, false]);
+}
+
 #[test]
 fn a_hole_is_given_up_only_for_bars_that_wait_behind_it() {
     let (mut splice, close, mut out) = at_close(100);
