@@ -209,17 +209,20 @@ struct Signals {
 }
 
 impl Signals {
+    /// Signals are heeded when this returns.
     fn listen(stop: Stop) -> Signals {
+        let (ready, heeded) = std::sync::mpsc::channel();
         let (ended, over) = tokio::sync::oneshot::channel::<()>();
         let thread = std::thread::Builder::new().name("sigc-signals".into()).spawn(move || {
             let Ok(own) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
             own.block_on(async {
                 tokio::select! {
-                    () = heed(stop) => {}
+                    () = heed(stop, ready) => {}
                     _ = over => {}
                 }
             });
         });
+        let _ = heeded.recv_timeout(CLOSE_LIMIT);
         Signals { ended: Some(ended), thread: thread.ok() }
     }
 }
@@ -234,11 +237,12 @@ impl Drop for Signals {
 }
 
 #[cfg(unix)]
-async fn heed(stop: Stop) {
+async fn heed(stop: Stop, ready: std::sync::mpsc::Sender<()>) {
     use tokio::signal::unix::{SignalKind, signal};
     let (Ok(mut int), Ok(mut term)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) else {
         return std::future::pending().await;
     };
+    let _ = ready.send(());
     loop {
         tokio::select! {
             _ = int.recv() => {}
@@ -249,7 +253,8 @@ async fn heed(stop: Stop) {
 }
 
 #[cfg(not(unix))]
-async fn heed(stop: Stop) {
+async fn heed(stop: Stop, ready: std::sync::mpsc::Sender<()>) {
+    let _ = ready.send(());
     while tokio::signal::ctrl_c().await.is_ok() {
         heard(&stop);
     }
