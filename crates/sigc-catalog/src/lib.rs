@@ -11,6 +11,7 @@ mod feature;
 mod host;
 mod model;
 mod param;
+mod record;
 mod sink;
 mod transform;
 
@@ -21,7 +22,8 @@ pub use feature::{Example, Feature, Inputs, Output, Role};
 pub use host::{Host, NoFiles};
 pub use model::{ModelFacts, ModelProblem, ModelStep, WINDOW_SIZE};
 pub use param::{AnyParam, Default, Param, ParamKind, Spec, Value};
-pub use sink::{DEDUP_KEY, SinkStep};
+pub use record::{FIELDS_BEFORE_COLUMNS, FieldKind, RECORD, RecordField};
+pub use sink::{BATCH_DELAY_MS, BATCH_ROWS, DEDUP_KEY, Place, SinkStep, TIMEOUT_MS};
 pub use transform::{INCOMPLETE, Shape, TARGET_FREQ, TransformStep};
 
 /// What every step definition has.

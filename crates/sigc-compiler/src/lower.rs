@@ -2,7 +2,7 @@
 
 use crate::schedule::Scheduled;
 use crate::typed::{TOrigin, What};
-use sigc_plan::{Column, ColumnId, Emission, F64, ModelUse, Node, Op, Plan, Source, ValueId};
+use sigc_plan::{Column, ColumnId, F64, ModelUse, Node, Op, Plan, Signal, Source, ValueId};
 
 /// Lowers a pipeline without errors to its plan. `None` only where it is not clear what is emitted.
 pub fn lower(s: &Scheduled) -> Option<Plan> {
@@ -56,7 +56,10 @@ pub fn lower(s: &Scheduled) -> Option<Plan> {
         nodes,
         models: models?,
         columns,
-        emission: Emission { column: ids[emission.column.0]?, extra: extra? },
+        signals: vec![Signal {
+            model: Some(typed.steps[typed.column(emission.column).step].using.value.clone()),
+            ..Signal::prediction(ids[emission.column.0]?, extra?)
+        }],
     };
     debug_assert_eq!(plan.verify(), Ok(()));
     Some(plan)

@@ -135,6 +135,7 @@ codes! {
     E0411 "path-not-allowed"
     E0412 "model-dtype"
     E0413 "same-sink-path-twice"
+    E0414 "column-name-taken"
     W0401 "checkpoint-missing"
     // 05: bars and running
     E0501 "file-not-found"
@@ -167,4 +168,8 @@ codes! {
     E0532 "log-not-possible"
     E0533 "system-refuses"
     E0534 "simulation-not-possible"
+    E0540 "sink-unavailable"
+    E0541 "sink-denied"
+    E0542 "sink-unfit"
+    E0543 "sink-unsupported"
 }

@@ -108,7 +108,7 @@ fn plan(build: Build) -> Plan {
         columns: values.into_iter().map(column).collect(),
         nodes: g.nodes().copied().collect(),
         models: Vec::new(),
-        emission: Emission { column: ColumnId::new(0), extra },
+        signals: vec![Signal::prediction(ColumnId::new(0), extra)],
     }
 }
 

@@ -200,7 +200,7 @@ pub(crate) fn compile(plan: &Plan, outputs: &[ColumnId]) -> Result<Program, Engi
     if let Some(&c) = outputs.iter().find(|c| c.index() >= plan.columns.len()) {
         return Err(EngineError::UnknownColumn(c));
     }
-    let emits = outputs.contains(&plan.emission.column);
+    let emits = outputs.contains(&plan.emission().column);
     let mut roots: Vec<ValueId> = outputs.iter().map(|&c| plan.column(c).value).collect();
     if emits {
         roots.extend(plan.roots());

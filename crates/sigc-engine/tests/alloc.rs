@@ -90,7 +90,7 @@ fn plan() -> Plan {
             params: Default::default(),
         }],
         columns: vec![Column { frame: bars, name: "y".into(), value: model, r#type: Type::Number }],
-        emission: Emission { column: ColumnId::new(0), extra: Vec::new() },
+        signals: vec![Signal::prediction(ColumnId::new(0), Vec::new())],
     }
 }
 

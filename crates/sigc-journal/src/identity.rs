@@ -89,7 +89,7 @@ impl Identity {
             emission_interval: emission.interval,
             emission_label: emission.label,
             emission_symbols: universe.unwrap_or_default(),
-            extra: plan.emission.extra.iter().map(|c| plan.column(*c).name.clone()).collect(),
+            extra: plan.emission().extra.iter().map(|c| plan.column(*c).name.clone()).collect(),
             sinks,
         }
     }

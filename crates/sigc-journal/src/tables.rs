@@ -212,9 +212,16 @@ pub(crate) fn get_mark(key: &[u8], stored: &[u8]) -> Result<RowMark, Trouble> {
     Ok(mark)
 }
 
+/// In place of a latency that nobody measured.
+const NO_LATENCY: i64 = i64::MIN;
+
 pub(crate) fn put_record(seq: u64, symbol: u32, record: &Record) -> Vec<u8> {
-    let out = Out::default().u32(symbol).i64(record.ts.0).i64(record.open_time.0);
-    let out = out.u8(u8::from(record.caught_up)).f64(record.value).u32(record.extra.len() as u32);
+    let out = Out::default().u32(u32::from(record.signal)).u32(symbol).i64(record.ts.0).i64(record.open_time.0);
+    let out = out
+        .i64(record.latency_ms.unwrap_or(NO_LATENCY))
+        .u8(u8::from(record.caught_up))
+        .f64(record.value)
+        .u32(record.extra.len() as u32);
     record.extra.iter().fold(out, |out, x| out.f64(*x)).seal("emitted", &number_key(seq))
 }
 
@@ -222,13 +229,15 @@ pub(crate) fn put_record(seq: u64, symbol: u32, record: &Record) -> Vec<u8> {
 pub(crate) fn get_record(seq: u64, symbols: &[Symbol], stored: &[u8]) -> Result<Record, Trouble> {
     let key = number_key(seq);
     let mut value = In::open("emitted", &key, stored)?;
+    let signal = u16::try_from(value.u32()?).map_err(|_| value.malformed())?;
     let symbol = symbols.get(value.u32()? as usize).ok_or_else(|| value.malformed())?.clone();
     let (ts, open_time) = (Ts(value.i64()?), Ts(value.i64()?));
+    let latency_ms = Some(value.i64()?).filter(|ms| *ms != NO_LATENCY);
     let (caught_up, number) = (value.u8()? == 1, value.f64()?);
     let n = value.u32()?;
     let extra = (0..n).map(|_| value.f64()).collect::<Result<_, _>>()?;
     value.end()?;
-    Ok(Record { symbol, ts, open_time, value: number, extra, caught_up })
+    Ok(Record { signal, symbol, ts, open_time, value: number, extra, caught_up, latency_ms })
 }
 
 pub(crate) fn put_snapshot(entry: &SnapshotEntry) -> Vec<u8> {
@@ -282,6 +291,8 @@ mod tests {
         }
         let symbols = [Symbol::new("A").expect("a symbol"), Symbol::new("B").expect("a symbol")];
         let record = Record {
+            signal: 3,
+            latency_ms: Some(-2),
             symbol: symbols[1].clone(),
             ts: Ts(60),
             open_time: Ts(50),

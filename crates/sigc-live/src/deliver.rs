@@ -7,7 +7,7 @@ use crate::spec::SinkSpec;
 use sigc_journal::JournalReader;
 use sigc_runtime::live::conductor::Event;
 use sigc_runtime::live::outbox::{Delivery, Failure};
-use sigc_runtime::{Record, SinkError, Written};
+use sigc_runtime::{Record, SinkError, Subscription, Written};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Instant;
@@ -41,18 +41,23 @@ pub(crate) fn start(
     // At most one delivery is under way.
     let (jobs_in, jobs): (_, Receiver<Delivery>) = sync_channel(1);
     let thread = std::thread::Builder::new().name(format!("sigc-sink-{number}")).spawn(move || {
-        let SinkSpec { name, mut sink, extra, .. } = spec;
+        let SinkSpec { name, mut sink, subscriptions, .. } = spec;
         let mut written = Written::default();
         while let Ok(delivery) = jobs.recv() {
             let begun = Instant::now();
-            let result = rows(&reader, delivery, &extra).and_then(|rows| {
-                let new = sink.write(&rows).and_then(|w| sink.flush().map(|()| w)).map_err(|e| failure(&e))?;
+            let result = rows(&reader, delivery, &subscriptions).and_then(|rows| {
+                // Nothing of this batch may be for this sink.
+                let new = match rows.is_empty() {
+                    true => Written::default(),
+                    false => sink.write(&rows).and_then(|w| sink.flush().map(|()| w)).map_err(|e| failure(&e))?,
+                };
                 Ok((rows, new))
             });
             let event = match result {
                 Ok((rows, new)) => {
                     written.new += new.new;
                     written.duplicates += new.duplicates;
+                    written.conflicts += new.conflicts;
                     observe(Wrote { rows: &rows, seconds: begun.elapsed().as_secs_f64() });
                     Event::Delivered { sink: number, to: delivery.to }
                 }
@@ -69,28 +74,17 @@ pub(crate) fn start(
 }
 
 /// The rows of a delivery as the sink's records.
-fn rows(reader: &JournalReader, delivery: Delivery, extra: &[usize]) -> Result<Vec<Record>, (Failure, String)> {
+fn rows(reader: &JournalReader, delivery: Delivery, wanted: &[Subscription]) -> Result<Vec<Record>, (Failure, String)> {
     let n = usize::try_from(delivery.to - delivery.after).unwrap_or(usize::MAX);
     let rows = reader.rows_after(delivery.after, n).map_err(|e| (Failure::Retryable, e.to_string()))?;
     if rows.len() != n {
         let reason = format!("the journal has {} of the {n} rows behind {}", rows.len(), delivery.after);
         return Err((Failure::Retryable, reason));
     }
-    let project = |(_, r): (u64, Record)| {
-        let extra = extra.iter().map(|&i| r.extra.get(i).copied().unwrap_or(sigc_market::NULL)).collect();
-        Record { extra, ..r }
-    };
-    Ok(rows.into_iter().map(project).collect())
+    Ok(rows.into_iter().filter_map(|(_, r)| Subscription::pick(wanted, r)).collect())
 }
 
-/// Whether a sink may take its rows later.
+/// Whether a sink may take its rows later, and why it did not take them.
 fn failure(error: &SinkError) -> (Failure, String) {
-    let kind = match error {
-        SinkError::Write { .. } | SinkError::Locked { .. } => Failure::Retryable,
-        SinkError::HeaderDiffers { .. }
-        | SinkError::BadLine { .. }
-        | SinkError::Columns { .. }
-        | SinkError::Exists { .. } => Failure::Refused,
-    };
-    (kind, error.to_string())
+    (error.failure(), format!("{error} [{}]", error.code()))
 }

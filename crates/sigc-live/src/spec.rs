@@ -6,10 +6,10 @@ use crate::pace::Pace;
 use sigc_engine::{Engine, Predict};
 use sigc_journal::Journal;
 use sigc_market::{Symbol, Ts};
-use sigc_runtime::Sink;
 use sigc_runtime::live::conductor::{CatchUp, SourceSetup};
 use sigc_runtime::live::entry::Restored;
 use sigc_runtime::live::outbox::Batching;
+use sigc_runtime::{Sink, Subscription};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -109,8 +109,8 @@ pub struct SinkSpec {
     pub name: String,
     /// The sink.
     pub sink: Box<dyn Sink>,
-    /// Which of the emission's further columns its records carry.
-    pub extra: Vec<usize>,
+    /// What it gets.
+    pub subscriptions: Vec<Subscription>,
     /// How its rows are put together.
     pub batching: Batching,
 }

@@ -23,5 +23,5 @@ pub use graph::{Graph, Ops};
 pub use ids::{ColumnId, FrameId, ModelId, ValueId};
 pub use lookback::{Need, Needs, PathStep};
 pub use op::{Aggregate, F64, Node, Op, PairFn, Row1, Row2, Ties, Type, WindowFn};
-pub use plan::{Column, Emission, ModelUse, Plan, PlanError, Source};
+pub use plan::{Column, ModelUse, Plan, PlanError, Signal, SignalKind, Source};
 pub use reach::{Reach, Tier};

@@ -25,8 +25,8 @@ pub struct Plan {
     pub models: Vec<ModelUse>,
     /// The columns, in the order they are made.
     pub columns: Vec<Column>,
-    /// What is emitted.
-    pub emission: Emission,
+    /// What is emitted, in the order in which rows of one instant are. At least one.
+    pub signals: Vec<Signal>,
 }
 
 /// A data step.
@@ -72,13 +72,44 @@ pub struct Column {
     pub r#type: Type,
 }
 
-/// What is emitted once per symbol and row of a frame.
+/// What is emitted at most once per symbol and row of a frame: in rows that are warm, where `when` is true and the value
+/// is not null.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Emission {
-    /// The prediction.
+pub struct Signal {
+    /// What kind of record it makes.
+    pub kind: SignalKind,
+    /// The event's name; `None` where the column's is meant.
+    pub name: Option<String>,
+    /// The step that makes the value: `models.onnx`; `None` for an event.
+    pub model: Option<String>,
+    /// The value.
     pub column: ColumnId,
+    /// True in the rows that it is for; `None` for all. Of the same frame.
+    pub when: Option<ColumnId>,
     /// More columns in the record, of the same frame.
     pub extra: Vec<ColumnId>,
+}
+
+/// Kinds of [`Signal`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SignalKind {
+    /// A value per row, of a model or a strategy.
+    Prediction,
+    /// A condition came true.
+    Event,
+}
+
+impl Signal {
+    /// A prediction for every row.
+    pub fn prediction(column: ColumnId, extra: Vec<ColumnId>) -> Signal {
+        Signal { kind: SignalKind::Prediction, name: None, model: None, column, when: None, extra }
+    }
+
+    /// Everything an emission waits for: the value, the condition, the further columns.
+    pub fn columns(&self) -> impl Iterator<Item = ColumnId> + '_ {
+        [self.column].into_iter().chain(self.when).chain(self.extra.iter().copied())
+    }
 }
 
 /// Why a plan is not well formed: a fault of the compiler, or a file that was tampered with.
@@ -120,15 +151,32 @@ impl Plan {
         found.map(ColumnId::new)
     }
 
+    /// The first signal.
+    ///
+    /// # Panics
+    /// If there is none, which [`Plan::verify`] refuses.
+    pub fn emission(&self) -> &Signal {
+        &self.signals[0]
+    }
+
     /// The frame whose rows are emitted.
     pub fn emission_frame(&self) -> FrameId {
-        self.column(self.emission.column).frame
+        self.column(self.emission().column).frame
+    }
+
+    /// The frame of a signal's rows.
+    pub fn frame_of(&self, signal: &Signal) -> FrameId {
+        self.column(signal.column).frame
+    }
+
+    /// The name of a signal: an event's, or that of its column.
+    pub fn signal_name<'a>(&'a self, signal: &'a Signal) -> &'a str {
+        signal.name.as_deref().unwrap_or(&self.column(signal.column).name)
     }
 
     /// The values an emission waits for.
     pub fn roots(&self) -> Vec<ValueId> {
-        let ids = std::iter::once(self.emission.column).chain(self.emission.extra.iter().copied());
-        ids.map(|c| self.column(c).value).collect()
+        self.signals.iter().flat_map(Signal::columns).map(|c| self.column(c).value).collect()
     }
 
     /// What the emission needs of every frame, settled.
@@ -183,7 +231,8 @@ impl Plan {
         let dangling = self.sources.iter().any(|s| !frame_exists(s.frame))
             || self.columns.iter().any(|c| !frame_exists(c.frame) || c.value.index() >= self.nodes.len())
             || self.models.iter().any(|m| m.window == 0 || m.inputs.is_empty())
-            || self.emission.extra.iter().chain([&self.emission.column]).any(|c| c.index() >= self.columns.len());
+            || self.signals.is_empty()
+            || self.signals.iter().flat_map(Signal::columns).any(|c| c.index() >= self.columns.len());
         if dangling { Err(PlanError::Dangling) } else { Ok(()) }
     }
 }

@@ -83,10 +83,13 @@ impl fmt::Display for Plan {
         for c in &self.columns {
             writeln!(f, "column {}.{} = {} ({})", self.frame(c.frame).name, c.name, c.value, c.r#type.name())?;
         }
-        let names: Vec<String> = std::iter::once(self.emission.column)
-            .chain(self.emission.extra.iter().copied())
-            .map(|c| format!("{}.{}", self.frame(self.column(c).frame).name, self.column(c).name))
-            .collect();
-        writeln!(f, "emit {}", names.join(", "))
+        for signal in &self.signals {
+            let names: Vec<String> = signal
+                .columns()
+                .map(|c| format!("{}.{}", self.frame(self.column(c).frame).name, self.column(c).name))
+                .collect();
+            writeln!(f, "emit {}", names.join(", "))?;
+        }
+        Ok(())
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! This crate knows no exchange and no file format: a [`Sink`] is anything that takes [`Record`]s in order.
 
+pub mod driver;
 pub mod live;
 pub mod merge;
 pub mod record;
@@ -10,5 +11,6 @@ pub mod sink;
 pub mod venue;
 pub mod verify;
 
-pub use record::{Record, RecordSchema};
+pub use driver::{Driver, Opened, Opening};
+pub use record::{Cell, Field, Record, RecordSchema, SignalName, Subscription};
 pub use sink::{Sink, SinkError, Written};

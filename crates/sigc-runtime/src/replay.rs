@@ -4,7 +4,7 @@
 //! of the emission to every sink, in that order, once. The same bars give the same rows in the same order.
 
 use crate::merge::Merge;
-use crate::{Record, Sink, SinkError, Written};
+use crate::{Record, Sink, SinkError, Subscription, Written};
 use sigc_engine::{Engine, EngineError, Live, Outcome, Predict, PredictFaults, RowSink};
 use sigc_market::{Bar, Symbol, Ts};
 use sigc_plan::{FrameId, Label, Plan};
@@ -23,12 +23,12 @@ pub struct Feed<'a> {
     pub bars: &'a [Bar],
 }
 
-/// A sink, and which of the emission's further columns its records carry.
+/// A sink, and what it gets.
 pub struct SinkSlot {
     /// The sink.
     pub sink: Box<dyn Sink>,
-    /// Positions in the emission's further columns.
-    pub extra: Vec<usize>,
+    /// What it gets.
+    pub subscriptions: Vec<Subscription>,
     /// What it took so far.
     pub written: Written,
 }
@@ -155,7 +155,17 @@ impl RowSink for Rows<'_> {
                 Label::Open => open_time,
             };
             let symbol = self.symbols[self.symbol].clone();
-            self.pending.push(Record { symbol, ts, open_time, value, extra: extra.to_vec(), caught_up: false });
+            let extra = extra.to_vec();
+            self.pending.push(Record {
+                signal: 0,
+                symbol,
+                ts,
+                open_time,
+                value,
+                extra,
+                caught_up: false,
+                latency_ms: None,
+            });
         }
     }
 }
@@ -172,15 +182,16 @@ impl Rows<'_> {
 
     fn write(&mut self, sinks: &mut [SinkSlot]) -> Result<(), ReplayError> {
         for slot in sinks {
-            let records: Vec<Record> = self
-                .pending
-                .iter()
-                .map(|r| Record { extra: slot.extra.iter().map(|&i| r.extra[i]).collect(), ..r.clone() })
-                .collect();
+            let picked = self.pending.iter().filter_map(|r| Subscription::pick(&slot.subscriptions, r.clone()));
+            let records: Vec<Record> = picked.collect();
+            if records.is_empty() {
+                continue;
+            }
             let written =
                 slot.sink.write(&records).map_err(|error| ReplayError::Sink { sink: slot.sink.describe(), error })?;
             slot.written.new += written.new;
             slot.written.duplicates += written.duplicates;
+            slot.written.conflicts += written.conflicts;
         }
         self.pending.clear();
         Ok(())

@@ -4,6 +4,7 @@
 //! it takes is durable after [`Sink::flush`]. Errors carry a code of the `E05xx` range, so they print like any other.
 
 use crate::Record;
+use crate::live::outbox::Failure;
 use std::io;
 use std::path::PathBuf;
 use thiserror::Error;
@@ -31,9 +32,11 @@ pub struct Written {
     pub new: usize,
     /// Rows that were there already.
     pub duplicates: usize,
+    /// Those of them that were there with another value: what is there stays.
+    pub conflicts: usize,
 }
 
-/// Why rows could not be stored: E0510 to E0512.
+/// Why rows could not be stored: E0510 to E0512 for files, E0540 to E0543 for what others serve.
 #[derive(Debug, Error)]
 pub enum SinkError {
     /// The file belongs to other columns.
@@ -76,6 +79,46 @@ pub enum SinkError {
         /// The file.
         path: PathBuf,
     },
+    /// A service was not reached, is overloaded, or did not answer in time. Another attempt may work.
+    #[error("{sink}: {reason}")]
+    Unavailable {
+        /// The sink, as [`Sink::describe`] says.
+        sink: String,
+        /// What happened; no secrets.
+        reason: String,
+        /// The rows may have been stored nevertheless.
+        unknown: bool,
+    },
+    /// A service refuses this user, or these rows, and will do so again.
+    #[error("{sink}: {reason}")]
+    Denied {
+        /// The sink.
+        sink: String,
+        /// What it said; no secrets.
+        reason: String,
+        /// What to do about it.
+        help: String,
+    },
+    /// The table, stream or file that rows go to is not there, or has no place for them.
+    #[error("{sink}: {reason}")]
+    Unfit {
+        /// The sink.
+        sink: String,
+        /// What does not fit.
+        reason: String,
+        /// What to do about it: the statement that makes a table that fits.
+        help: String,
+    },
+    /// This program cannot open the sink.
+    #[error("{sink}: {reason}")]
+    Unsupported {
+        /// The sink.
+        sink: String,
+        /// Why.
+        reason: String,
+        /// What to do about it.
+        help: String,
+    },
     /// The system refused.
     #[error("cannot {action} `{}`: {source}", path.display())]
     Write {
@@ -95,6 +138,25 @@ impl SinkError {
             SinkError::HeaderDiffers { .. } | SinkError::BadLine { .. } | SinkError::Columns { .. } => "E0510",
             SinkError::Exists { .. } => "E0511",
             SinkError::Locked { .. } | SinkError::Write { .. } => "E0512",
+            SinkError::Unavailable { .. } => "E0540",
+            SinkError::Denied { .. } => "E0541",
+            SinkError::Unfit { .. } => "E0542",
+            SinkError::Unsupported { .. } => "E0543",
+        }
+    }
+
+    /// What an attempt that ended so means for the rows.
+    pub fn failure(&self) -> Failure {
+        match self {
+            SinkError::Unavailable { unknown: true, .. } => Failure::Unknown,
+            SinkError::Unavailable { .. } | SinkError::Write { .. } | SinkError::Locked { .. } => Failure::Retryable,
+            SinkError::HeaderDiffers { .. }
+            | SinkError::BadLine { .. }
+            | SinkError::Columns { .. }
+            | SinkError::Exists { .. }
+            | SinkError::Denied { .. }
+            | SinkError::Unfit { .. }
+            | SinkError::Unsupported { .. } => Failure::Refused,
         }
     }
 
@@ -110,6 +172,13 @@ impl SinkError {
             }
             SinkError::Columns { .. } => "rename the column".to_owned(),
             SinkError::Exists { .. } => "choose another path, or ask for the file to be overwritten".to_owned(),
+            SinkError::Unavailable { .. } => {
+                "check that the service runs and that its address is right; a run keeps the rows and tries again"
+                    .to_owned()
+            }
+            SinkError::Denied { help, .. } | SinkError::Unfit { help, .. } | SinkError::Unsupported { help, .. } => {
+                help.clone()
+            }
             SinkError::Locked { .. } => "stop the other run, or give this one another path".to_owned(),
             SinkError::Write { source, .. } => match source.kind() {
                 io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {

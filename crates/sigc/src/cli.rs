@@ -188,6 +188,12 @@ pub struct Run {
     /// Run against a simulated exchange that `sigc sim` has opened: HOST:PORT.
     #[arg(long)]
     pub exchange: Option<String>,
+    /// Send the rows of a simulation to databases and services, too, not only to files.
+    #[arg(long)]
+    pub to_real_sinks: bool,
+    /// Let sinks and models of the pipeline start child processes.
+    #[arg(long)]
+    pub allow_process: bool,
     /// What goes wrong at the simulated exchange: none, random, random-gaps (bars are missing, too), or a file with a
     /// script.
     #[arg(long, requires = "simulate")]
@@ -227,6 +233,8 @@ impl Run {
             recorded: BarsArgs { bars_interval: None, symbols: None },
             simulate: false,
             exchange: None,
+            to_real_sinks: false,
+            allow_process: false,
             faults: None,
             seed: 7,
             until: None,

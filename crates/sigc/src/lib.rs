@@ -7,6 +7,7 @@ pub mod bars;
 pub mod catalog;
 pub mod cli;
 mod commands;
+pub mod extension;
 pub mod failure;
 pub mod host;
 pub mod live;
@@ -27,6 +28,12 @@ use terminal::Terminal;
 
 /// Runs the command line of this process; gives its exit status.
 pub fn run() -> u8 {
+    run_with(extension::Extension::default())
+}
+
+/// [`run`] with further steps and sinks: the `main` of a program of one's own.
+pub fn run_with(extension: extension::Extension) -> u8 {
+    extension::extend(extension);
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {

@@ -5,7 +5,7 @@ use crate::failure::Failure;
 use crate::models::load_models;
 use crate::run_failure::engine_failure;
 use crate::secrets::Secrets;
-use crate::sinks::open_sinks;
+use crate::sinks::{Ways, open_sinks};
 use crate::terminal::Terminal;
 use sigc_catalog::{Args, Value};
 use sigc_compiler::typed::{self, Typed, What};
@@ -25,7 +25,6 @@ use sigc_market::{Interval, Ts};
 use sigc_plan::{ColumnId, FrameId, Plan};
 use sigc_runtime::live::conductor::{CatchUp, SourceSetup};
 use sigc_runtime::live::feed::Supply;
-use sigc_runtime::live::outbox::Batching;
 use sigc_runtime::live::splice::Terms;
 use std::path::Path;
 use std::sync::Arc;
@@ -37,8 +36,6 @@ const REPAIR_MS: i64 = 600_000;
 /// A table is asked so much later than its rows are final, so that a clock that is a little ahead asks not in vain.
 const SETTLE_SLACK_MS: i64 = 250;
 const DAY_MS: f64 = 86_400_000.0;
-/// Rows of one write, and how long a row waits for others.
-const BATCHING: Batching = Batching { most_rows: 1_024, delay_ms: 0, deadline_ms: 30_000 };
 
 /// Addresses that take the place of those in the pipeline: the simulated exchange's.
 #[derive(Debug, Clone)]
@@ -63,6 +60,10 @@ pub struct Wanted<'a> {
     pub simulated: Option<&'a Addresses>,
     /// The folder that files of sinks go to instead, so that nothing simulated gets into a real one.
     pub apart: Option<&'a Path>,
+    /// Sinks that others read get simulated rows, too.
+    pub shared_too: bool,
+    /// Child processes may be started.
+    pub may_spawn: bool,
 }
 
 /// Builds a run: models are loaded, sinks and the journal are open.
@@ -79,7 +80,7 @@ pub fn build(
     let symbols = universe(plan);
     let models = load_models(plan, &symbols)?;
     let outputs: Vec<ColumnId> =
-        std::iter::once(plan.emission.column).chain(plan.emission.extra.iter().copied()).collect();
+        std::iter::once(plan.emission().column).chain(plan.emission().extra.iter().copied()).collect();
     let engine = Engine::new(plan, &outputs).map_err(|e| engine_failure(e, &symbols, plan))?;
     let sources = sources(plan, typed, wanted, secrets)?;
     let identity = Identity::of(plan, typed.sinks.iter().map(sink_text).collect());
@@ -89,9 +90,21 @@ pub fn build(
         notes.iter().for_each(|note| term.note(&format!("note: {note}")));
     }
     let marks = typed.warmup.catch_up == typed::CatchUp::Mark;
-    let sinks = open_sinks(plan, typed, marks, wanted.apart, term)?
+    let ways = Ways {
+        run_id: Some(&wanted.run_id),
+        marks,
+        apart: wanted.apart,
+        shared_too: wanted.shared_too,
+        may_spawn: wanted.may_spawn,
+    };
+    let sinks = open_sinks(plan, typed, ways, secrets, term)?
         .into_iter()
-        .map(|s| SinkSpec { name: s.sink.describe(), sink: s.sink, extra: s.extra, batching: BATCHING })
+        .map(|s| SinkSpec {
+            name: s.sink.describe(),
+            sink: s.sink,
+            subscriptions: s.subscriptions,
+            batching: s.batching,
+        })
         .collect();
     let buffer = typed.scheduling.as_ref().and_then(|s| s.buffer_minutes);
     Ok(RunSpec {

@@ -1,62 +1,220 @@
 //! The sinks of a pipeline, opened.
 
+use crate::extension::extension;
 use crate::failure::Failure;
 use crate::run_failure::sink_failure;
+use crate::secrets::Secrets;
 use crate::terminal::Terminal;
+use sigc_catalog::{Args, BATCH_DELAY_MS, BATCH_ROWS, Place, TIMEOUT_MS, Value};
 use sigc_compiler::typed::{TSink, Typed};
-use sigc_connectors::sinks::csv_append::step::{CSV_APPEND, KEY, PATH};
-use sigc_connectors::sinks::csv_append::{CsvAppend, DedupColumn};
-use sigc_plan::{ColumnId, Plan};
-use sigc_runtime::replay::SinkSlot;
-use sigc_runtime::{RecordSchema, Written};
+use sigc_plan::{ColumnId, Plan, SignalKind};
+use sigc_runtime::live::outbox::Batching;
+use sigc_runtime::{Driver, Opened, Opening, Record, RecordSchema, SignalName, Sink, SinkError, Subscription, Written};
 use std::path::{Path, PathBuf};
 
-/// Opens every sink of the pipeline, in order. With `marks` rows say whether they were caught up;
-/// files go below the folder `apart`, if there is one.
+/// A sink's own timeouts end its attempts; this is added before the run gives an attempt up by itself.
+const BEHIND_TIMEOUT_MS: i64 = 20_000;
+
+/// The drivers this program was built with.
+fn drivers() -> impl Iterator<Item = &'static Driver> {
+    sigc_connectors::sinks::DRIVERS.iter().copied().chain(extension().sinks.iter().copied())
+}
+
+/// How sinks are opened.
+#[derive(Clone, Copy)]
+pub struct Ways<'a> {
+    /// The run's id; `None` in a replay.
+    pub run_id: Option<&'a str>,
+    /// Rows say whether they were caught up.
+    pub marks: bool,
+    /// The folder that files go to instead: nothing simulated gets into a real one.
+    pub apart: Option<&'a Path>,
+    /// Sinks that others read get the rows of a simulation, too.
+    pub shared_too: bool,
+    /// Child processes may be started.
+    pub may_spawn: bool,
+}
+
+/// A sink of the pipeline, open.
+pub struct OpenSink {
+    /// The sink.
+    pub sink: Box<dyn Sink>,
+    /// What it gets.
+    pub subscriptions: Vec<Subscription>,
+    /// How its rows are put together.
+    pub batching: Batching,
+}
+
+/// Opens every sink of the pipeline, in order.
 pub fn open_sinks(
     plan: &Plan,
     typed: &Typed,
-    marks: bool,
-    apart: Option<&Path>,
+    ways: Ways<'_>,
+    secrets: &mut Secrets,
     term: &mut Terminal,
-) -> Result<Vec<SinkSlot>, Failure> {
-    let name = |c: ColumnId| plan.column(c).name.clone();
-    let mut slots = Vec::new();
+) -> Result<Vec<OpenSink>, Failure> {
+    let mut open = Vec::new();
     for sink in &typed.sinks {
-        let schema = RecordSchema {
-            dag_name: plan.name.clone(),
-            frame: plan.frame(plan.emission_frame()).name.clone(),
-            column: name(plan.emission.column),
-            extra: sink.extra.iter().map(|&i| name(plan.emission.extra[i])).collect(),
-            marks,
+        let subscriptions = subscriptions(sink);
+        let batching = batching(&sink.args);
+        if ways.apart.is_some() && !ways.shared_too && sink.def.place == Place::Shared {
+            let name = sink.def.info.name;
+            term.note(&format!("note: `{name}` gets no rows of a simulation; `--to-real-sinks` sends them"));
+            open.push(OpenSink { sink: Box::new(Nowhere(name)), subscriptions, batching });
+            continue;
+        }
+        let (driver, args) = ready(sink, secrets)?;
+        let (schema, apart) = (schema(plan, sink, ways), ways.apart.map(Path::to_path_buf));
+        let later = Later { driver, args, schema, apart, may_spawn: ways.may_spawn, open: None };
+        let sink: Box<dyn Sink> = match later.open() {
+            Ok(Opened { sink, notes }) => {
+                notes.iter().for_each(|note| term.note(&format!("note: {note}")));
+                sink
+            }
+            // Its rows wait in the journal, like those of a sink that goes away later.
+            Err(error @ SinkError::Unavailable { .. }) if ways.run_id.is_some() => {
+                let (code, help) = (error.code(), error.help());
+                term.note(&format!("warning[{code}]: {error}; its rows are kept until it is there\n  help: {help}"));
+                Box::new(later)
+            }
+            Err(error) => return Err(sink_failure(error)),
         };
-        slots.push(SinkSlot {
-            sink: open_sink(sink, &schema, apart, term)?,
-            extra: sink.extra.clone(),
-            written: Written::default(),
-        });
+        open.push(OpenSink { sink, subscriptions, batching });
     }
-    Ok(slots)
+    Ok(open)
 }
 
-fn open_sink(
-    sink: &TSink,
-    schema: &RecordSchema,
-    apart: Option<&Path>,
-    term: &mut Terminal,
-) -> Result<Box<dyn sigc_runtime::Sink>, Failure> {
-    if !std::ptr::eq(sink.def, &CSV_APPEND) {
-        let message = format!("`{}` has no driver in this program", sink.def.info.name);
-        return Err(Failure { code: None, message, help: None, exit: 1 });
+/// Looks whether every sink could be opened and its rows would fit, and changes nothing: a line for each thing that was
+/// looked at, or what is wrong, by sink.
+pub fn probe_sinks(plan: &Plan, typed: &Typed, ways: Ways<'_>, secrets: &mut Secrets) -> Vec<Probed> {
+    let mut probe = |sink: &TSink| {
+        let schema = schema(plan, sink, ways);
+        let (driver, args) = ready(sink, secrets)?;
+        let opening = Opening { args: &args, schema: &schema, apart: ways.apart, may_spawn: ways.may_spawn };
+        (driver.probe)(&opening).map_err(sink_failure)
+    };
+    typed.sinks.iter().map(|sink| Probed { name: sink.def.info.name, result: probe(sink) }).collect()
+}
+
+/// What a probe of one sink found.
+pub struct Probed {
+    /// The step.
+    pub name: &'static str,
+    /// What was looked at, or what is wrong.
+    pub result: Result<Vec<String>, Failure>,
+}
+
+/// The driver of a sink and its arguments, looked up.
+fn ready(sink: &TSink, secrets: &mut Secrets) -> Result<(&'static Driver, Args), Failure> {
+    let info = &sink.def.info;
+    let driver = drivers().find(|d| std::ptr::eq(d.step, sink.def)).ok_or_else(|| {
+        let short = info.name.rsplit('.').next().unwrap_or(info.name);
+        sink_failure(SinkError::Unsupported {
+            sink: format!("`{}`", info.name),
+            reason: "this program was built without its client".into(),
+            help: format!("install the released program, or build with `--features {short}`"),
+        })
+    })?;
+    let mut args = sink.args.clone();
+    for spec in info.specs().filter(|s| s.kind.comes_from_outside()) {
+        if let Some(Value::Text(text)) = sink.args.value(spec.name) {
+            args.insert(spec.name, Value::Text(secrets.resolve(text)?));
+        }
     }
-    let key = sink.args.get(&KEY).unwrap_or_else(|| vec!["ts".into(), "symbol".into()]);
-    let key: Vec<DedupColumn> =
-        key.iter().map(|k| if k == "ts" { DedupColumn::Ts } else { DedupColumn::Symbol }).collect();
-    let path = sink.args.get(&PATH);
-    let path = apart.map_or_else(|| PathBuf::from(&path), |folder| folder.join(&path));
-    let csv = CsvAppend::open(&path, schema, &key).map_err(sink_failure)?;
-    if let Some(repaired) = csv.repaired() {
-        term.note(&format!("note: {repaired}"));
+    Ok((driver, args))
+}
+
+/// What a sink gets.
+fn subscriptions(sink: &TSink) -> Vec<Subscription> {
+    vec![Subscription { signal: 0, extra: sink.extra.clone() }]
+}
+
+/// What the records of a sink are.
+fn schema(plan: &Plan, sink: &TSink, ways: Ways<'_>) -> RecordSchema {
+    let name = |c: ColumnId| plan.column(c).name.clone();
+    let signal = |s: &sigc_plan::Signal| SignalName {
+        is_event: s.kind == SignalKind::Event,
+        frame: plan.frame(plan.frame_of(s)).name.clone(),
+        column: plan.signal_name(s).to_owned(),
+        model: s.model.clone(),
+    };
+    RecordSchema {
+        dag_name: plan.name.clone(),
+        plan: plan.fingerprint().to_string(),
+        run_id: ways.run_id.map(str::to_owned),
+        signals: plan.signals.iter().map(signal).collect(),
+        extra: sink.extra.iter().map(|&i| name(plan.emission().extra[i])).collect(),
+        marks: ways.marks,
     }
-    Ok(Box::new(csv))
+}
+
+/// How rows are put together for a sink; a step without these parameters is a file.
+fn batching(args: &Args) -> Batching {
+    let number = |name: &str, default: i64| match args.value(name) {
+        Some(Value::Int(x)) => *x,
+        _ => default,
+    };
+    Batching {
+        most_rows: number(BATCH_ROWS.name(), 1_024) as usize,
+        delay_ms: number(BATCH_DELAY_MS.name(), 0),
+        deadline_ms: number(TIMEOUT_MS.name(), 10_000) + BEHIND_TIMEOUT_MS,
+    }
+}
+
+/// A sink whose service was not there when the run began: it is opened by the first attempt that finds it.
+struct Later {
+    driver: &'static Driver,
+    args: Args,
+    schema: RecordSchema,
+    apart: Option<PathBuf>,
+    may_spawn: bool,
+    open: Option<Box<dyn Sink>>,
+}
+
+impl Later {
+    fn open(&self) -> Result<Opened, SinkError> {
+        let (args, schema) = (&self.args, &self.schema);
+        (self.driver.open)(&Opening { args, schema, apart: self.apart.as_deref(), may_spawn: self.may_spawn })
+    }
+}
+
+impl Sink for Later {
+    fn write(&mut self, rows: &[Record]) -> Result<Written, SinkError> {
+        let sink = match &mut self.open {
+            Some(sink) => sink,
+            None => {
+                let Opened { sink, notes } = self.open()?;
+                notes.iter().for_each(|note| tracing::info!(sink = %sink.describe(), "{note}"));
+                self.open.insert(sink)
+            }
+        };
+        sink.write(rows)
+    }
+    fn flush(&mut self) -> Result<(), SinkError> {
+        self.open.as_mut().map_or(Ok(()), |sink| sink.flush())
+    }
+    fn close(self: Box<Self>) -> Result<(), SinkError> {
+        self.open.map_or(Ok(()), |sink| sink.close())
+    }
+    fn describe(&self) -> String {
+        self.open.as_ref().map_or_else(|| self.driver.step.info.name.to_owned(), |sink| sink.describe())
+    }
+}
+
+/// In place of a sink that gets nothing of a simulation.
+struct Nowhere(&'static str);
+
+impl Sink for Nowhere {
+    fn write(&mut self, _: &[Record]) -> Result<Written, SinkError> {
+        Ok(Written::default())
+    }
+    fn flush(&mut self) -> Result<(), SinkError> {
+        Ok(())
+    }
+    fn close(self: Box<Self>) -> Result<(), SinkError> {
+        Ok(())
+    }
+    fn describe(&self) -> String {
+        format!("{} (simulated: nothing is sent)", self.0)
+    }
 }

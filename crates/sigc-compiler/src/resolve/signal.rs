@@ -6,10 +6,10 @@ use crate::params::{read_args, read_interval};
 use crate::read::{self, known_keys};
 use crate::shape::SinkDecl;
 use crate::typed::{CatchUp, ColId, Scheduling, TEmission, TSink, Warmup};
-use sigc_catalog::{DEDUP_KEY, Kind, ParamKind, Step};
+use sigc_catalog::{DEDUP_KEY, Kind, ParamKind, RECORD, Step};
 use sigc_diag::{
-    Diag, Diags, E0210, E0225, E0302, E0305, E0306, E0401, E0403, E0404, E0406, E0411, E0413, Span, Spanned, W0301,
-    W0302,
+    Diag, Diags, E0210, E0225, E0302, E0305, E0306, E0401, E0403, E0404, E0406, E0411, E0413, E0414, Span, Spanned,
+    W0301, W0302,
 };
 use sigc_plan::F64;
 use sigc_syntax::Node;
@@ -229,6 +229,15 @@ fn extra_columns(cx: &mut Resolver<'_>, node: &Node, diags: &mut Diags) -> Vec<u
             (None, None) => cx.column_of(frame, &text.value, text.span, diags),
         };
         let Some(id) = id else { continue };
+        if let Some(field) = RECORD.iter().find(|f| f.name == cx.typed.column(id).name) {
+            diags.push(
+                Diag::new(&E0414, text.span, format!("every record has a field `{}` already", field.name))
+                    .here("its name is taken")
+                    .label(cx.typed.column(id).span, "the column is made here")
+                    .help(format!("rename the column; the record's `{}` is {}", field.name, field.doc)),
+            );
+            continue;
+        }
         if cx.typed.column(id).frame != frame {
             let message =
                 format!("records are rows of `{}`, and this column is of another frame", cx.typed.frame(frame).name);

@@ -1,6 +1,7 @@
 //! Cells of a csv line: times, numbers, names.
 
 use sigc_market::Ts;
+use sigc_runtime::Cell;
 use std::io::Write;
 
 /// Appends an instant in ISO 8601.
@@ -24,6 +25,28 @@ pub(super) fn push_name(out: &mut Vec<u8>, name: &str) {
     } else {
         out.extend_from_slice(name.as_bytes());
     }
+}
+
+/// Appends a value of a record.
+pub(super) fn push_cell(out: &mut Vec<u8>, cell: Cell<'_>) {
+    match cell {
+        Cell::Null => {}
+        Cell::Time(ts) => push_ts(out, ts),
+        Cell::Text(text) => push_name(out, text),
+        Cell::Number(x) => push_number(out, x),
+        Cell::Integer(x) => write!(out, "{x}").expect("a vector takes every byte"),
+        Cell::Bool(x) => out.extend_from_slice(if x { b"true" } else { b"false" }),
+    }
+}
+
+/// The fields of a line as they stand there, quotes included.
+pub(super) fn fields(line: &[u8]) -> Vec<&[u8]> {
+    let mut quoted = false;
+    line.split(|b| {
+        quoted ^= *b == b'"';
+        *b == b',' && !quoted
+    })
+    .collect()
 }
 
 /// How many fields a line has, counted outside quotes.
@@ -53,6 +76,7 @@ mod tests {
             assert_eq!(n_fields(&out), 1);
         }
         assert_eq!(n_fields(b"a,\"b,c\",,"), 4);
+        assert_eq!(fields(b"a,\"b,c\",,"), [&b"a"[..], b"\"b,c\"", b"", b""]);
     }
 
     #[test]

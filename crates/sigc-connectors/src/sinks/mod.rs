@@ -4,11 +4,16 @@
 //! * [`table`] writes the table of a backfill, whole or not at all.
 
 pub mod csv_append;
+pub mod json;
 mod line;
 mod paths;
 pub mod table;
 
 use sigc_catalog::SinkStep;
+use sigc_runtime::Driver;
 
-/// All sinks that a pipeline can name.
+/// All sinks that a pipeline can name. Those with a client of their own have their drivers in crates of their own.
 pub static SINKS: &[&SinkStep] = &[&csv_append::step::CSV_APPEND];
+
+/// The drivers of this crate.
+pub static DRIVERS: &[&Driver] = &[&csv_append::DRIVER];

@@ -1,7 +1,38 @@
 //! Paths that a pipeline file may write to.
 
-use sigc_catalog::ArgProblem;
-use std::path::{Component, Path};
+use sigc_catalog::{ArgProblem, Param};
+use sigc_runtime::{Opening, SinkError};
+use std::fs::File;
+use std::io;
+use std::path::{Component, Path, PathBuf};
+
+/// Where a sink's file is: apart, if rows are to stay apart.
+pub(crate) fn of(opening: &Opening<'_>, param: &Param<String>) -> PathBuf {
+    let path = opening.args.get(param);
+    opening.apart.map_or_else(|| PathBuf::from(&path), |folder| folder.join(&path))
+}
+
+/// The file, if there is one.
+pub(crate) fn existing(path: &Path) -> Result<Option<File>, SinkError> {
+    match File::open(path) {
+        Ok(file) => Ok(Some(file)),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(SinkError::Write { path: path.into(), action: "read", source }),
+    }
+}
+
+/// Looks whether a file could be made or written, and leaves nothing behind: the nearest folder that exists is asked.
+pub(crate) fn probe_folder(path: &Path) -> Result<(), SinkError> {
+    let failed = |source| SinkError::Write { path: path.into(), action: "write to", source };
+    if path.exists() {
+        return std::fs::OpenOptions::new().append(true).open(path).map(drop).map_err(failed);
+    }
+    let folders = path.ancestors().skip(1).map(|f| if f.as_os_str().is_empty() { Path::new(".") } else { f });
+    let Some(folder) = folders.into_iter().find(|f| f.exists()) else { return Ok(()) };
+    let trial = folder.join(format!(".sigc-probe-{}", std::process::id()));
+    std::fs::OpenOptions::new().write(true).create_new(true).open(&trial).map_err(failed)?;
+    std::fs::remove_file(&trial).map_err(failed)
+}
 
 /// The fault of an output path, if it has one: it must name a file and must not climb out of its folder by `..`.
 pub(crate) fn check(param: &'static str, path: &str) -> Option<ArgProblem> {

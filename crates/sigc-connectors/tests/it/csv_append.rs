@@ -3,7 +3,7 @@
 use crate::symbol;
 use sigc_connectors::sinks::csv_append::{CsvAppend, DedupColumn};
 use sigc_market::{NULL, Ts};
-use sigc_runtime::{Record, RecordSchema, Sink, SinkError, Written};
+use sigc_runtime::{Record, RecordSchema, SignalName, Sink, SinkError, Written};
 use std::path::Path;
 
 const KEY: [DedupColumn; 2] = [DedupColumn::Ts, DedupColumn::Symbol];
@@ -11,8 +11,9 @@ const KEY: [DedupColumn; 2] = [DedupColumn::Ts, DedupColumn::Symbol];
 fn schema() -> RecordSchema {
     RecordSchema {
         dag_name: "first, \"best\"".to_owned(),
-        frame: "f".to_owned(),
-        column: "p".to_owned(),
+        plan: "1f".to_owned(),
+        run_id: None,
+        signals: vec![SignalName { is_event: false, frame: "f".into(), column: "p".into(), model: Some("m".into()) }],
         extra: vec!["close".to_owned()],
         marks: false,
     }
@@ -23,7 +24,8 @@ fn row(bar_idx: i64, name: &str) -> Record {
     let open_time = Ts(1_748_169_000_000 + bar_idx * 300_000);
     let extra = vec![if bar_idx % 2 == 0 { NULL } else { 1e-7 }];
     let (ts, value) = (Ts(open_time.0 + 300_000), 0.1 + bar_idx as f64);
-    Record { symbol: symbol(name), ts, open_time, value, extra, caught_up: false }
+    let symbol = symbol(name);
+    Record { signal: 0, symbol, ts, open_time, value, extra, caught_up: false, latency_ms: None }
 }
 
 fn open(path: &Path) -> Result<CsvAppend, SinkError> {
@@ -36,10 +38,10 @@ fn text(path: &Path) -> String {
 
 /// What the file looks like after these rows, written out by hand from the format's description.
 const WHOLE: &str = "\
-ts,symbol,open_time,prediction,close,dag_name,frame,column
-2025-05-25T10:35:00Z,BTCUSDT,2025-05-25T10:30:00Z,0.1,,\"first, \"\"best\"\"\",f,p
-2025-05-25T10:35:00Z,ETHUSDT,2025-05-25T10:30:00Z,0.1,,\"first, \"\"best\"\"\",f,p
-2025-05-25T10:40:00Z,BTCUSDT,2025-05-25T10:35:00Z,1.1,1e-7,\"first, \"\"best\"\"\",f,p
+ts,symbol,open_time,prediction,close,kind,dag_name,frame,column,model,plan,run_id,latency_ms
+2025-05-25T10:35:00Z,BTCUSDT,2025-05-25T10:30:00Z,0.1,,X
+2025-05-25T10:35:00Z,ETHUSDT,2025-05-25T10:30:00Z,0.1,,X
+2025-05-25T10:40:00Z,BTCUSDT,2025-05-25T10:35:00Z,1.1,1e-7,X
 ";
 
 fn rows() -> [Record; 3] {
@@ -51,8 +53,8 @@ fn the_file_is_as_described_and_reopening_writes_nothing_twice() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("made/on/the/way.csv");
     let mut sink = Box::new(open(&path).expect("a new file"));
-    assert_eq!(sink.write(&rows()[..2]).expect("room"), Written { new: 2, duplicates: 0 });
-    assert_eq!(sink.write(&rows()).expect("room"), Written { new: 1, duplicates: 2 });
+    assert_eq!(sink.write(&rows()[..2]).expect("room"), Written { new: 2, duplicates: 0, conflicts: 0 });
+    assert_eq!(sink.write(&rows()).expect("room"), Written { new: 1, duplicates: 2, conflicts: 0 });
     assert!(sink.describe().starts_with("csv_append `"));
     sink.close().expect("closes");
     assert_eq!(text(&path), WHOLE);
@@ -60,7 +62,7 @@ fn the_file_is_as_described_and_reopening_writes_nothing_twice() {
     let mut sink = open(&path).expect("the same columns");
     assert_eq!(sink.repaired(), None);
     let twice = [row(1, "BTCUSDT"), row(1, "ETHUSDT"), row(1, "ETHUSDT")];
-    assert_eq!(sink.write(&twice).expect("room"), Written { new: 1, duplicates: 2 });
+    assert_eq!(sink.write(&twice).expect("room"), Written { new: 1, duplicates: 2, conflicts: 0 });
     assert_eq!(sink.write(&[]).expect("nothing to do"), Written::default());
     assert_eq!(text(&path).lines().count(), 5);
 }
@@ -108,17 +110,22 @@ fn files_that_are_something_else_are_left_alone() {
     let (code, message) = refused("open_time,close\n1,2\n");
     assert_eq!(code, "E0510");
     assert!(message.contains("has the columns `open_time,close`"), "{message}");
-    assert!(message.contains("writes `ts,symbol,open_time,prediction,close,dag_name,frame,column`"), "{message}");
+    assert!(
+        message.contains(
+            "writes `ts,symbol,open_time,prediction,close,kind,dag_name,frame,column,model,plan,run_id,latency_ms`"
+        ),
+        "{message}"
+    );
     assert_eq!(refused("a letter to a friend").0, "E0510");
 
     let (code, message) = refused(&WHOLE.replacen("BTCUSDT,2025-05-25T10:30:00Z,", "BTCUSDT,", 1));
     assert_eq!(code, "E0510");
-    assert!(message.ends_with("line 2: 7 fields where 8 belong"), "{message}");
+    assert!(message.ends_with("line 2: 12 fields where 13 belong"), "{message}");
     let (_, message) = refused(&WHOLE.replacen("2025-05-25T10:35:00Z,ETH", "yesterday,ETH", 1));
     assert!(message.ends_with("line 3: `yesterday` is no time"), "{message}");
 
     let mut broken = schema();
-    broken.column = "two\nlines".to_owned();
+    broken.signals[0].column = "two\nlines".to_owned();
     assert_eq!(CsvAppend::open(&path, &broken, &KEY).err().expect("a line break").code(), "E0510");
     assert_eq!(open(folder.path()).err().expect("a folder").code(), "E0512");
     assert_eq!(open(&path.join("below/a/file.csv")).err().expect("a file is no folder").code(), "E0512");
@@ -143,7 +150,7 @@ fn the_key_is_what_was_asked_for() {
         let path = folder.path().join(format!("{i}.csv"));
         let mut sink = CsvAppend::open(&path, &schema(), key).expect("a new file");
         let four = [row(0, "BTCUSDT"), row(0, "ETHUSDT"), row(1, "BTCUSDT"), row(1, "BTCUSDT")];
-        assert_eq!(sink.write(&four).expect("room"), Written { new, duplicates: 4 - new });
+        assert_eq!(sink.write(&four).expect("room"), Written { new, duplicates: 4 - new, conflicts: 0 });
     }
 }
 
@@ -169,5 +176,5 @@ fn rows_that_were_caught_up_say_so_where_the_pipeline_asks_for_it() {
     sink.write(&[late, timely]).expect("room");
     let text = text(&path);
     let cells: Vec<Vec<&str>> = text.lines().map(|l| l.split(',').collect()).collect();
-    assert_eq!(cells.iter().map(|c| c[4]).collect::<Vec<_>>(), ["caught_up", "true", "false"]);
+    assert_eq!(cells.iter().map(|c| c[c.len() - 1]).collect::<Vec<_>>(), ["caught_up", "true", "false"]);
 }

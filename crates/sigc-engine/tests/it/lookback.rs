@@ -21,7 +21,7 @@ fn newest(plan: &Plan, bars: &History, starts: &[(FrameId, i64)], at: Ts) -> Opt
             (*f, all[from..to.max(from)].to_vec())
         })
         .collect();
-    let outputs = [plan.emission.column];
+    let outputs = [plan.emission().column];
     let table = run_live(plan, &outputs, 0, &cut);
     let row = plan.frame(plan.emission_frame()).interval.last_closed(at);
     let (cells, warm) = table.get(&(plan.emission_frame().index(), row))?;

@@ -77,7 +77,7 @@ pub fn plan(frames: Vec<Frame>, graph: &Graph, models: Vec<ModelUse>, columns: &
         nodes,
         models,
         columns: made,
-        emission: Emission { column: ColumnId::new(columns.len() - 1), extra: Vec::new() },
+        signals: vec![Signal::prediction(ColumnId::new(columns.len() - 1), Vec::new())],
     }
 }
 
@@ -440,7 +440,7 @@ pub fn reference_table(plan: &Plan, outputs: &[ColumnId], r: &Reference) -> Tabl
         let columns: Vec<ColumnId> = outputs.iter().copied().filter(|c| plan.column(*c).frame.index() == f).collect();
         let Some((first, n)) = r.rows(FrameId::new(f)).filter(|_| !columns.is_empty()) else { continue };
         let values: Vec<ValueId> = columns.iter().map(|c| plan.column(*c).value).collect();
-        let emits = outputs.contains(&plan.emission.column) && plan.emission_frame().index() == f;
+        let emits = outputs.contains(&plan.emission().column) && plan.emission_frame().index() == f;
         let roots = if emits { plan.roots() } else { values.clone() };
         let warm_from = roots.iter().map(|v| r.settled_first(*v)).try_fold(i64::MIN, |a, b| Some(a.max(b?)));
         for k in 0..n {

@@ -23,6 +23,8 @@ fn batch(n: i64, confirmed: bool) -> Batch {
         }
         let open_time = Ts(START + 1_800_000 * n);
         let record = Record {
+            signal: 0,
+            latency_ms: None,
             symbol: identity.emission_symbols[symbol as usize].clone(),
             ts: Ts(open_time.0 + 1_800_000),
             open_time,

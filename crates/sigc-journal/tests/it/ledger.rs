@@ -108,6 +108,8 @@ fn story(journal: &mut Journal) {
     };
     let row = |k: i64, fate| RowEntry { symbol: 0, open_time: at(30 * k), fate };
     let record = |k: i64| Record {
+        signal: 0,
+        latency_ms: None,
         symbol: identity().emission_symbols[0].clone(),
         ts: at(30 * k + 30),
         open_time: at(30 * k),

@@ -227,6 +227,8 @@ impl Model {
             n => {
                 *seq += 1;
                 let record = Record {
+                    signal: 0,
+                    latency_ms: None,
                     symbol: self.identity.emission_symbols[symbol as usize].clone(),
                     ts: Ts(open_time.0 + 1_800_000),
                     open_time,

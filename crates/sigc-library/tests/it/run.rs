@@ -4,9 +4,7 @@ use sigc_catalog::{Args, Feature, Inputs};
 use sigc_engine::reference::{Ask, Reference, interpret};
 use sigc_library::features::FEATURES;
 use sigc_market::{Bar, Field, Interval, NULL, Symbol, Ts};
-use sigc_plan::{
-    Column, ColumnId, Emission, F64, Frame, FrameId, Gap, Graph, Label, Node, Op, Origin, Plan, Source, ValueId,
-};
+use sigc_plan::{Column, ColumnId, F64, Frame, FrameId, Gap, Graph, Label, Node, Op, Origin, Plan, Source, ValueId};
 
 /// The tolerance that settle counts are recorded for.
 pub const TOLERANCE: f64 = 1e-9;
@@ -57,7 +55,7 @@ pub fn plan(frames: Vec<Frame>, graph: &Graph, outputs: &[ValueId]) -> Plan {
         }],
         columns: outputs.iter().enumerate().map(column).collect(),
         models: Vec::new(),
-        emission: Emission { column: ColumnId::new(0), extra: Vec::new() },
+        signals: vec![Signal::prediction(ColumnId::new(0), Vec::new())],
         frames,
         nodes,
     };

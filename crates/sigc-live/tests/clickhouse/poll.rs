@@ -12,7 +12,7 @@ use sigc_live::pace::Pace;
 use sigc_live::run::{Observer, Stop, Watcher, Why, run};
 use sigc_live::spec::{Limits, RunSpec, SourceIo, SourceSpec};
 use sigc_market::{Field, Interval, Symbol, Ts};
-use sigc_plan::{Column, ColumnId, Emission, F64, Frame, FrameId, Gap, Graph, Label, Op, Origin, Plan, Source, Type};
+use sigc_plan::{Column, ColumnId, F64, Frame, FrameId, Gap, Graph, Label, Op, Origin, Plan, Source, Type};
 use sigc_runtime::Record;
 use sigc_runtime::live::conductor::{CatchUp, Conductor, Note, SourceSetup};
 use sigc_runtime::live::entry::{self, BarEntry, BarFate, RowEntry, RowFate};
@@ -105,7 +105,7 @@ fn plan(symbols: &[Symbol]) -> Plan {
         }],
         columns: vec![Column { frame, name: "close".into(), value, r#type: Type::Number }],
         models: Vec::new(),
-        emission: Emission { column: ColumnId::new(0), extra: Vec::new() },
+        signals: vec![Signal::prediction(ColumnId::new(0), Vec::new())],
         nodes: g.nodes().copied().collect(),
     };
     plan.verify().expect("well formed");
@@ -179,7 +179,7 @@ fn spec(server: &Server, folder: &std::path::Path, until: Ts) -> RunSpec {
     RunSpec {
         pipeline: plan.name.clone(),
         run_id: "test".into(),
-        engine: Engine::new(&plan, &[plan.emission.column]).expect("the plan runs"),
+        engine: Engine::new(&plan, &[plan.emission().column]).expect("the plan runs"),
         models: Vec::new(),
         sources: vec![SourceSpec { setup, using: "data.clickhouse".into(), io: SourceIo::Table(tables) }],
         symbols,

@@ -11,7 +11,7 @@ use sigc_live::pace::Pace;
 use sigc_live::run::{Observer, Stop, Summary, Watcher};
 use sigc_live::spec::{Limits, RunSpec, SinkSpec, SourceIo, SourceSpec, VenueIo};
 use sigc_market::{Field, Interval, Symbol, Ts};
-use sigc_plan::{Column, ColumnId, Emission, F64, Frame, FrameId, Gap, Graph, Label, Op, Origin, Plan, Source, Type};
+use sigc_plan::{Column, ColumnId, F64, Frame, FrameId, Gap, Graph, Label, Op, Origin, Plan, Source, Type};
 use sigc_runtime::live::conductor::{CatchUp, Conductor, Note, SourceSetup};
 use sigc_runtime::live::entry::{BarEntry, RowEntry};
 use sigc_runtime::live::feed::Supply;
@@ -76,7 +76,7 @@ impl Sink for Memory {
                 new += 1;
             }
         }
-        Ok(Written { new, duplicates: rows.len() - new })
+        Ok(Written { new, duplicates: rows.len() - new, conflicts: 0 })
     }
     fn flush(&mut self) -> Result<(), SinkError> {
         Ok(())
@@ -112,7 +112,7 @@ fn plan() -> Plan {
         nodes: g.nodes().copied().collect(),
         models: Vec::new(),
         columns: vec![Column { frame: bars, name: "y".into(), value, r#type: Type::Number }],
-        emission: Emission { column: ColumnId::new(0), extra: Vec::new() },
+        signals: vec![Signal::prediction(ColumnId::new(0), Vec::new())],
     }
 }
 

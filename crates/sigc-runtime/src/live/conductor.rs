@@ -634,12 +634,14 @@ impl Conductor {
                 Label::Open => open_time,
             };
             let record = Record {
+                signal: 0,
                 symbol: self.symbols[lane].clone(),
                 ts,
                 open_time,
                 value,
                 extra: extra.to_vec(),
                 caught_up: missed,
+                latency_ms: Some(now.0 - close.0),
             };
             RowFate::Emitted { seq: self.journal.last_seq, record }
         };

@@ -3,8 +3,8 @@
 use sigc_engine::Engine;
 use sigc_market::{Field, Interval, Symbol};
 use sigc_plan::{
-    Aggregate, Column, ColumnId, Emission, F64, Frame, FrameId, Gap, Graph, Incomplete, Label, Op, Origin, Plan,
-    Source, Type, WindowFn,
+    Aggregate, Column, ColumnId, F64, Frame, FrameId, Gap, Graph, Incomplete, Label, Op, Origin, Plan, Source, Type,
+    WindowFn,
 };
 use std::sync::OnceLock;
 
@@ -26,7 +26,7 @@ pub fn engine(i: usize, n_symbols: usize) -> Engine {
     let all = ENGINES.get_or_init(|| {
         let make = |i: usize, n: usize| {
             let plan = plan(i, n);
-            Engine::new(&plan, &[plan.emission.column]).expect("the plan runs")
+            Engine::new(&plan, &[plan.emission().column]).expect("the plan runs")
         };
         (0..N_PLANS).flat_map(|i| (1..=4).map(move |n| make(i, n))).collect()
     });
@@ -76,7 +76,7 @@ fn plan(i: usize, n_symbols: usize) -> Plan {
         sources: if i == 2 { vec![source(0), source(1)] } else { vec![source(0)] },
         columns: vec![Column { frame: nodes[value.index()].frame, name: "y".into(), value, r#type: Type::Number }],
         models: Vec::new(),
-        emission: Emission { column: ColumnId::new(0), extra: Vec::new() },
+        signals: vec![Signal::prediction(ColumnId::new(0), Vec::new())],
         frames,
         nodes,
     };

@@ -75,6 +75,8 @@ pub fn run(args: &Run, plan: &Plan, typed: &Typed, term: &mut Terminal) -> Outco
         until,
         simulated: addresses.as_ref(),
         apart: apart.as_deref(),
+        shared_too: args.to_real_sinks,
+        may_spawn: args.allow_process,
     };
     let spec = build(plan, typed, &wanted, &mut secrets, term)?;
     let log = start_log(args, &run_id, &state, &secrets, term)?;

@@ -7,11 +7,13 @@ use crate::load::load_sound;
 use crate::models::load_models;
 use crate::progress::Progress;
 use crate::run_failure::{engine_failure, replay_failure, sink_failure};
-use crate::sinks::open_sinks;
+use crate::secrets::Secrets;
+use crate::sinks::{Ways, open_sinks};
 use crate::terminal::Terminal;
 use sigc_engine::Engine;
 use sigc_market::Ts;
 use sigc_plan::ColumnId;
+use sigc_runtime::Written;
 use sigc_runtime::replay::{Replay, SinkSlot, Summary, replay};
 use std::time::{Duration, Instant};
 
@@ -33,9 +35,13 @@ pub fn run(args: &Run, term: &mut Terminal) -> Outcome {
     }
     let recorded = read(plan, &args.replay, &args.recorded, term)?;
     let mut models = load_models(plan, &recorded.symbols)?;
-    let mut sinks = open_sinks(plan, typed, false, None, term)?;
+    let ways = Ways { run_id: None, marks: false, apart: None, shared_too: true, may_spawn: args.allow_process };
+    let mut sinks: Vec<SinkSlot> = open_sinks(plan, typed, ways, &mut Secrets::new(), term)?
+        .into_iter()
+        .map(|s| SinkSlot { sink: s.sink, subscriptions: s.subscriptions, written: Written::default() })
+        .collect();
     let outputs: Vec<ColumnId> =
-        std::iter::once(plan.emission.column).chain(plan.emission.extra.iter().copied()).collect();
+        std::iter::once(plan.emission().column).chain(plan.emission().extra.iter().copied()).collect();
     let engine = Engine::new(plan, &outputs).map_err(|e| engine_failure(e, &recorded.symbols, plan))?;
     let feeds = recorded.feeds();
     let progress = Progress::start(term, "replaying", recorded.n_bars());

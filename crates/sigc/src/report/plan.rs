@@ -277,8 +277,8 @@ pub fn report(compiled: &Compiled, file: &SourceFile) -> Option<PlanReport> {
             .collect(),
         emits: EmitReport {
             frame: frame_name(plan.emission_frame()),
-            column: column_name(plan.emission.column),
-            columns: plan.emission.extra.iter().map(|&c| column_name(c)).collect(),
+            column: column_name(plan.emission().column),
+            columns: plan.emission().extra.iter().map(|&c| column_name(c)).collect(),
         },
         sinks: typed
             .sinks

@@ -13,7 +13,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("sigc-compiler", &["sigc-syntax", "sigc-diag", "sigc-catalog", "sigc-plan", "sigc-market"]),
     ("sigc-library", &["sigc-catalog", "sigc-plan", "sigc-market"]),
     ("sigc-engine", &["sigc-plan", "sigc-market"]),
-    ("sigc-runtime", &["sigc-engine", "sigc-plan", "sigc-market"]),
+    ("sigc-runtime", &["sigc-engine", "sigc-catalog", "sigc-plan", "sigc-market"]),
     // The nearest name, for files with a misspelt column, is all connectors take from diagnostics.
     ("sigc-connectors", &["sigc-runtime", "sigc-catalog", "sigc-diag", "sigc-market"]),
     ("sigc-models", &["sigc-catalog", "sigc-engine", "sigc-plan", "sigc-market"]),

@@ -45,6 +45,8 @@ fn story(journal: &mut Journal, identity: &Identity) {
     };
     let row = |k: i64, fate| RowEntry { symbol: 0, open_time: identity.emission_interval.open_of(first + k), fate };
     let record = Record {
+        signal: 0,
+        latency_ms: None,
         symbol: identity.emission_symbols[0].clone(),
         ts: identity.emission_interval.close_of(first + 3),
         open_time: identity.emission_interval.open_of(first + 3),

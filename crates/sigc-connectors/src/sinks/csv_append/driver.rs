@@ -1,13 +1,40 @@
 //! Opens, checks, repairs and appends.
 
 use super::existing;
-use crate::sinks::line::{push_name, push_number, push_ts};
+use super::step::{CSV_APPEND, KEY, PATH};
+use crate::sinks::line::{push_cell, push_name};
+use crate::sinks::paths;
 use sigc_market::{Symbol, Ts};
-use sigc_runtime::{Record, RecordSchema, Sink, SinkError, Written};
+use sigc_runtime::{Driver, Opened, Opening, Record, RecordSchema, Sink, SinkError, Written};
 use std::collections::{HashMap, HashSet};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+
+/// The driver.
+pub static DRIVER: Driver = Driver { step: &CSV_APPEND, open, probe };
+
+fn open(opening: &Opening<'_>) -> Result<Opened, SinkError> {
+    let key = opening.args.get(&KEY).unwrap_or_else(|| vec!["ts".into(), "symbol".into()]);
+    let key: Vec<DedupColumn> =
+        key.iter().map(|k| if k == "ts" { DedupColumn::Ts } else { DedupColumn::Symbol }).collect();
+    let csv = CsvAppend::open(&paths::of(opening, &PATH), opening.schema, &key)?;
+    let notes = csv.repaired().map(str::to_owned).into_iter().collect();
+    Ok(Opened { sink: Box::new(csv), notes })
+}
+
+/// Reads the file that is there, and looks whether its folder can be written to.
+fn probe(opening: &Opening<'_>) -> Result<Vec<String>, SinkError> {
+    let path = paths::of(opening, &PATH);
+    paths::probe_folder(&path)?;
+    let Some(file) = paths::existing(&path)? else { return Ok(vec![format!("`{}` will be made", path.display())]) };
+    let header = header_of(&path, opening.schema)?;
+    let mut keys = Keys::new(&[DedupColumn::Ts, DedupColumn::Symbol], opening.schema);
+    let found = existing::read(&path, &file, &header, &mut keys)?;
+    let mut lines = vec![format!("`{}` has these columns and {} rows", path.display(), keys.len())];
+    lines.extend(found.torn);
+    Ok(lines)
+}
 
 /// A column that makes a row the same as another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,11 +59,7 @@ pub struct CsvAppend {
     /// Set while bytes behind `end` may be left over from a failed write.
     dirty: bool,
     keys: Keys,
-    n_extra: usize,
-    /// Lines say whether their row was caught up.
-    marks: bool,
-    /// The cells every line ends with, with their commas and the line end.
-    tail: Vec<u8>,
+    schema: RecordSchema,
     repaired: Option<String>,
     lines: Vec<u8>,
 }
@@ -46,7 +69,7 @@ impl CsvAppend {
     /// keeps every row.
     pub fn open(path: &Path, schema: &RecordSchema, dedup_key: &[DedupColumn]) -> Result<CsvAppend, SinkError> {
         let failed = |action| move |source| SinkError::Write { path: path.into(), action, source };
-        let (header, tail) = frame_of(path, schema)?;
+        let header = header_of(path, schema)?;
         if let Some(parent) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
             std::fs::create_dir_all(parent).map_err(failed("make the folder of"))?;
         }
@@ -59,7 +82,7 @@ impl CsvAppend {
             Err(TryLockError::Error(e)) => return Err(failed("lock")(e)),
         }
 
-        let mut keys = Keys::new(dedup_key);
+        let mut keys = Keys::new(dedup_key, schema);
         let existing = existing::read(path, &file, &header, &mut keys)?;
         if existing.torn.is_some() {
             file.set_len(existing.end).map_err(failed("cut a torn line off"))?;
@@ -70,9 +93,7 @@ impl CsvAppend {
             end: existing.end,
             dirty: false,
             keys,
-            n_extra: schema.extra.len(),
-            marks: schema.marks,
-            tail,
+            schema: schema.clone(),
             repaired: existing.torn,
             lines: Vec::new(),
         };
@@ -105,33 +126,29 @@ impl CsvAppend {
     }
 
     fn push_line(&mut self, row: &Record) {
-        let out = &mut self.lines;
-        push_ts(out, row.ts);
-        out.push(b',');
-        out.extend_from_slice(row.symbol.as_str().as_bytes());
-        out.push(b',');
-        push_ts(out, row.open_time);
-        for value in [row.value].iter().chain(&row.extra) {
-            out.push(b',');
-            push_number(out, *value);
+        let mut cells = Vec::new();
+        self.schema.cells(row, &mut cells);
+        for (i, cell) in cells.into_iter().enumerate() {
+            if i > 0 {
+                self.lines.push(b',');
+            }
+            push_cell(&mut self.lines, cell);
         }
-        if self.marks {
-            out.extend_from_slice(if row.caught_up { b",true" } else { b",false" });
-        }
-        out.extend_from_slice(&self.tail);
+        self.lines.push(b'\n');
     }
 }
 
 impl Sink for CsvAppend {
     fn write(&mut self, rows: &[Record]) -> Result<Written, SinkError> {
-        if let Some(row) = rows.iter().find(|r| r.extra.len() != self.n_extra) {
-            let reason = format!("a row has {} further values where {} belong", row.extra.len(), self.n_extra);
+        if let Some(row) = rows.iter().find(|r| r.extra.len() != self.schema.extra.len()) {
+            let reason =
+                format!("a row has {} further values where {} belong", row.extra.len(), self.schema.extra.len());
             return Err(SinkError::Columns { path: self.path.clone(), reason });
         }
         self.lines.clear();
         let mut added = Vec::new();
         for row in rows {
-            let key = self.keys.key(row.ts, &row.symbol);
+            let key = self.keys.key(row);
             if self.keys.insert(key) {
                 added.push(key);
                 self.push_line(row);
@@ -144,7 +161,7 @@ impl Sink for CsvAppend {
             added.iter().for_each(|key| self.keys.forget(*key));
             return Err(e);
         }
-        Ok(Written { new: added.len(), duplicates: rows.len() - added.len() })
+        Ok(Written { new: added.len(), duplicates: rows.len() - added.len(), conflicts: 0 })
     }
 
     fn flush(&mut self) -> Result<(), SinkError> {
@@ -160,35 +177,61 @@ impl Sink for CsvAppend {
     }
 }
 
-/// What identifies a row: the number of its symbol, and its label. A column that is no part of the key is zero.
+/// What identifies a row: the number of its symbol and signal, and its label. A column that is no part of the key is
+/// zero.
 pub(super) type Key = (u32, i64);
 
 /// The keys of a file.
 pub(super) struct Keys {
     by_ts: bool,
     by_symbol: bool,
-    symbols: HashMap<Symbol, u32>,
+    /// Frame and column of every signal, as cells of a line.
+    signals: Vec<Vec<u8>>,
+    lanes: HashMap<Vec<u8>, u32>,
+    lane: Vec<u8>,
     seen: HashSet<Key>,
 }
 
 impl Keys {
-    fn new(columns: &[DedupColumn]) -> Keys {
+    fn new(columns: &[DedupColumn], schema: &RecordSchema) -> Keys {
+        let cells = |s: &sigc_runtime::SignalName| {
+            let mut cells = Vec::new();
+            push_name(&mut cells, &s.frame);
+            cells.push(b',');
+            push_name(&mut cells, &s.column);
+            cells
+        };
         Keys {
             by_ts: columns.contains(&DedupColumn::Ts),
             by_symbol: columns.contains(&DedupColumn::Symbol),
-            symbols: HashMap::new(),
+            signals: schema.signals.iter().map(cells).collect(),
+            lanes: HashMap::new(),
+            lane: Vec::new(),
             seen: HashSet::new(),
         }
     }
 
-    /// The key of a row.
-    pub fn key(&mut self, ts: Ts, symbol: &Symbol) -> Key {
-        let id = match self.symbols.get(symbol) {
-            _ if !self.by_symbol => 0,
+    /// The key of a row to be written.
+    fn key(&mut self, row: &Record) -> Key {
+        let signal = std::mem::take(&mut self.signals[usize::from(row.signal)]);
+        let key = self.key_of(row.ts, &row.symbol, &signal);
+        self.signals[usize::from(row.signal)] = signal;
+        key
+    }
+
+    /// The key of a row of the file, its frame and column as they stand there.
+    pub fn key_of(&mut self, ts: Ts, symbol: &Symbol, signal: &[u8]) -> Key {
+        self.lane.clear();
+        if self.by_symbol {
+            self.lane.extend_from_slice(symbol.as_str().as_bytes());
+        }
+        self.lane.push(b',');
+        self.lane.extend_from_slice(signal);
+        let id = match self.lanes.get(&self.lane) {
             Some(id) => *id,
             None => {
-                let id = self.symbols.len() as u32;
-                self.symbols.insert(symbol.clone(), id);
+                let id = self.lanes.len() as u32;
+                self.lanes.insert(self.lane.clone(), id);
                 id
             }
         };
@@ -204,31 +247,29 @@ impl Keys {
     fn forget(&mut self, key: Key) {
         self.seen.remove(&key);
     }
+
+    fn len(&self) -> usize {
+        self.seen.len()
+    }
 }
 
-/// The header line, and the end that all lines have in common.
-fn frame_of(path: &Path, schema: &RecordSchema) -> Result<(Vec<u8>, Vec<u8>), SinkError> {
-    let names = [&schema.dag_name, &schema.frame, &schema.column].into_iter().chain(&schema.extra);
-    if let Some(name) = names.into_iter().find(|n| n.contains(['\n', '\r'])) {
+/// The header line. A name with a line break is refused, so that one line is one row.
+fn header_of(path: &Path, schema: &RecordSchema) -> Result<Vec<u8>, SinkError> {
+    let signals = schema.signals.iter().flat_map(|s| [&s.frame, &s.column]);
+    let mut names = [&schema.dag_name].into_iter().chain(signals).chain(&schema.extra);
+    if let Some(name) = names.find(|n| n.contains(['\n', '\r'])) {
         let reason = format!("the name {name:?} holds a line break");
         return Err(SinkError::Columns { path: path.into(), reason });
     }
-    let mut header = b"ts,symbol,open_time,prediction".to_vec();
-    for name in &schema.extra {
-        header.push(b',');
-        push_name(&mut header, name);
+    let mut header = Vec::new();
+    for (i, field) in schema.fields().iter().enumerate() {
+        if i > 0 {
+            header.push(b',');
+        }
+        push_name(&mut header, field.name);
     }
-    if schema.marks {
-        header.extend_from_slice(b",caught_up");
-    }
-    header.extend_from_slice(b",dag_name,frame,column\n");
-    let mut tail = Vec::new();
-    for name in [&schema.dag_name, &schema.frame, &schema.column] {
-        tail.push(b',');
-        push_name(&mut tail, name);
-    }
-    tail.push(b'\n');
-    Ok((header, tail))
+    header.push(b'\n');
+    Ok(header)
 }
 
 /// Makes a new file's name durable. Not every system can, and the rows do not depend on it.
@@ -297,6 +338,8 @@ mod tests {
     fn row(minute: i64) -> Record {
         let symbol = Symbol::new("BTCUSDT").expect("a symbol");
         Record {
+            signal: 0,
+            latency_ms: None,
             symbol,
             ts: Ts((minute + 1) * 60_000),
             open_time: Ts(minute * 60_000),
@@ -308,21 +351,28 @@ mod tests {
 
     #[test]
     fn a_full_disk_leaves_whole_rows_and_the_batch_can_be_offered_again() {
+        let name = sigc_runtime::SignalName { is_event: false, frame: "f".into(), column: "c".into(), model: None };
+        let schema = RecordSchema {
+            dag_name: "dag".into(),
+            plan: "1f".into(),
+            run_id: None,
+            signals: vec![name],
+            extra: Vec::new(),
+            marks: false,
+        };
         for cuts in [true, false] {
-            let (data, room) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(150)));
+            let (data, room) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(170)));
             let mut sink = CsvAppend {
                 path: "full.csv".into(),
                 file: Box::new(SmallDisk { data: data.clone(), room: room.clone(), cuts }),
                 end: 0,
                 dirty: false,
-                keys: Keys::new(&[DedupColumn::Ts, DedupColumn::Symbol]),
-                n_extra: 0,
-                marks: false,
-                tail: b",dag,f,c\n".to_vec(),
+                keys: Keys::new(&[DedupColumn::Ts, DedupColumn::Symbol], &schema),
+                schema: schema.clone(),
                 repaired: None,
                 lines: Vec::new(),
             };
-            assert_eq!(sink.write(&[row(0), row(1)]).expect("fits"), Written { new: 2, duplicates: 0 });
+            assert_eq!(sink.write(&[row(0), row(1)]).expect("fits"), Written { new: 2, duplicates: 0, conflicts: 0 });
             let whole = data.lock().expect("one thread").clone();
             let error = sink.write(&[row(1), row(2), row(3)]).expect_err("full");
             assert_eq!(error.code(), "E0512");
@@ -331,7 +381,7 @@ mod tests {
 
             *room.lock().expect("one thread") = 10_000;
             let written = sink.write(&[row(1), row(2), row(3)]).expect("room again");
-            assert_eq!(written, Written { new: 2, duplicates: 1 });
+            assert_eq!(written, Written { new: 2, duplicates: 1, conflicts: 0 });
             let text = String::from_utf8(data.lock().expect("one thread").clone()).expect("text");
             let labels: Vec<&str> = text.lines().map(|l| &l[..20]).collect();
             assert_eq!(labels.len(), 4, "{text}");

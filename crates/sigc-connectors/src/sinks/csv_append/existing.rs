@@ -5,7 +5,7 @@
 
 use super::driver::{Key, Keys};
 use crate::bars::MAX_LINE;
-use crate::sinks::line::n_fields;
+use crate::sinks::line::{fields, n_fields};
 use sigc_market::{Symbol, Ts};
 use sigc_runtime::SinkError;
 use std::io::{BufRead, BufReader, Read};
@@ -41,6 +41,8 @@ pub(super) fn read(path: &Path, source: impl Read, header: &[u8], keys: &mut Key
     }
 
     let width = n_fields(header);
+    let names = fields(header.strip_suffix(b"\n").unwrap_or(header));
+    let signal_at = names.windows(2).position(|w| w[0] == b"frame" && w[1] == b"column").unwrap_or(width);
     let (mut end, mut number) = (line.len() as u64, 1);
     // A line is bad only once another one follows: the last one may be torn.
     let mut bad: Option<(u64, String, usize)> = None;
@@ -57,7 +59,7 @@ pub(super) fn read(path: &Path, source: impl Read, header: &[u8], keys: &mut Key
         let n = n_fields(whole.unwrap_or(&line));
         match whole {
             Some(row) if n == width => {
-                let key = key_of(path, number, row, keys)?;
+                let key = key_of(path, number, row, signal_at, keys)?;
                 keys.insert(key);
                 end += line.len() as u64;
             }
@@ -69,14 +71,16 @@ pub(super) fn read(path: &Path, source: impl Read, header: &[u8], keys: &mut Key
     Ok(Existing { end, torn })
 }
 
-fn key_of(path: &Path, line: u64, row: &[u8], keys: &mut Keys) -> Result<Key, SinkError> {
+fn key_of(path: &Path, line: u64, row: &[u8], signal_at: usize, keys: &mut Keys) -> Result<Key, SinkError> {
     let bad = |reason: String| SinkError::BadLine { path: path.into(), line, reason };
-    let mut cells = row.split(|b| *b == b',').map(|c| std::str::from_utf8(c).unwrap_or("\u{fffd}"));
-    let (ts, symbol) = (cells.next().unwrap_or_default(), cells.next().unwrap_or_default());
+    let cells = fields(row);
+    let text = |i: usize| cells.get(i).map_or("", |c| std::str::from_utf8(c).unwrap_or("\u{fffd}"));
+    let (ts, symbol) = (text(0), text(1));
     let short = |cell: &str| cell.chars().take(40).collect::<String>();
     let ts = Ts::parse_iso(ts).ok_or_else(|| bad(format!("`{}` is no time", short(ts))))?;
     let symbol = Symbol::new(symbol).map_err(|_| bad(format!("`{}` is no symbol", short(symbol))))?;
-    Ok(keys.key(ts, &symbol))
+    let signal = cells.get(signal_at..signal_at + 2).map(|c| c.join(&b','));
+    Ok(keys.key_of(ts, &symbol, &signal.unwrap_or_default()))
 }
 
 /// A header for a message.

@@ -1,6 +1,6 @@
 //! `csv_append`: rows of a run, one line each, appended to a file.
 //!
-//! Columns: `ts,symbol,open_time,prediction`, the further columns asked for, `dag_name,frame,column`. Times are
+//! Columns: those of a record ([`sigc_catalog::RECORD`]), the further ones behind `prediction`. Times are
 //! ISO 8601 in UTC, numbers the shortest text that reads back as the same bits, a null an empty cell, quotes as RFC 4180
 //! asks. Lines end in `\n`.
 
@@ -8,4 +8,4 @@ mod driver;
 mod existing;
 pub mod step;
 
-pub use driver::{CsvAppend, DedupColumn};
+pub use driver::{CsvAppend, DRIVER, DedupColumn};

@@ -1,7 +1,7 @@
 //! `sinks.csv_append`: its pure facts.
 
 use crate::sinks::paths;
-use sigc_catalog::{ArgProblem, Args, DEDUP_KEY, Info, Param, SinkStep};
+use sigc_catalog::{ArgProblem, Args, DEDUP_KEY, Info, Param, Place, SinkStep};
 
 /// The file.
 pub const PATH: Param<String> = Param::path("path", "the CSV file; its folders are made, rows are appended");
@@ -22,6 +22,7 @@ pub static CSV_APPEND: SinkStep = SinkStep {
     },
     check,
     target: "path",
+    place: Place::File,
 };
 
 fn check(args: &Args) -> Vec<ArgProblem> {
