@@ -1,6 +1,5 @@
 //! The servers, each a child process on a free port with its data in a folder of the test.
 
-use std::io;
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};

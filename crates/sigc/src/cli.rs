@@ -60,8 +60,8 @@ pub enum Command {
     Explain(Explain),
     /// List the steps that pipelines can use, or show one.
     Features(Features),
-    /// Print the JSON Schema of pipeline files, for editors.
-    Schema,
+    /// Print the JSON Schema of pipeline files, for editors, or the fields of the records that sinks get.
+    Schema(Schema),
     /// Make an example with bars and a model from a seed, and run it to a CSV file with predictions.
     Demo(Demo),
 }
@@ -81,6 +81,20 @@ pub struct Check {
     /// Apply the fixes that are safe, in place.
     #[arg(long)]
     pub fix: bool,
+    /// Ask the sources and sinks, too: are they reachable, do their tables fit, may we write? Changes nothing.
+    #[arg(long)]
+    pub online: bool,
+    /// With --online: let sinks and models of the pipeline start child processes.
+    #[arg(long, requires = "online")]
+    pub allow_process: bool,
+}
+
+/// `sigc schema`
+#[derive(Debug, Args)]
+pub struct Schema {
+    /// The fields of the records that sinks get: names, types, meanings, as JSON.
+    #[arg(long)]
+    pub records: bool,
 }
 
 /// How `plan` prints.

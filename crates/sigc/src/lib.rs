@@ -13,6 +13,7 @@ pub mod host;
 pub mod live;
 pub mod load;
 pub mod models;
+mod online;
 mod progress;
 pub mod report;
 mod run_failure;
@@ -76,7 +77,7 @@ fn dispatch(command: Command, term: &mut Terminal) -> Outcome {
         Command::Why(args) => commands::why::run(&args, term),
         Command::Explain(args) => commands::explain::run(&args, term),
         Command::Features(args) => commands::features::run(&args, term),
-        Command::Schema => commands::schema::run(term),
+        Command::Schema(args) => commands::schema::run(&args, term),
         Command::Demo(args) => commands::demo::run(&args, term),
     }
 }

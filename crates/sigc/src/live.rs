@@ -12,6 +12,7 @@ use sigc_compiler::typed::{self, Typed, What};
 use sigc_connectors::clickhouse::query::ROWS_PER_REQUEST;
 use sigc_connectors::clickhouse::{Table, step};
 use sigc_connectors::{TIMER, venue};
+use sigc_diag::Span;
 use sigc_engine::Engine;
 use sigc_journal::{Identity, Journal, JournalError, Opened, Options};
 use sigc_live::net::clickhouse::{Login, Tables};
@@ -21,7 +22,7 @@ use sigc_live::net::http::Http;
 use sigc_live::net::rest::Rest;
 use sigc_live::pace::Pace;
 use sigc_live::spec::{Limits, RunSpec, SinkSpec, SourceIo, SourceSpec, VenueIo};
-use sigc_market::{Interval, Ts};
+use sigc_market::{Interval, Symbol, Ts};
 use sigc_plan::{ColumnId, FrameId, Plan};
 use sigc_runtime::live::conductor::{CatchUp, SourceSetup};
 use sigc_runtime::live::feed::Supply;
@@ -183,6 +184,75 @@ fn sources(plan: &Plan, typed: &Typed, wanted: &Wanted<'_>, secrets: &mut Secret
     Ok(specs)
 }
 
+/// What a probe of one data step found.
+pub struct SourceProbe {
+    /// The step.
+    pub name: String,
+    /// Its place in the file.
+    pub span: Span,
+    /// What was looked at, or what is wrong.
+    pub result: Result<Vec<String>, Failure>,
+}
+
+/// Asks every data step's venue or table whether it is there and knows the symbols, and changes nothing.
+pub fn probe_sources(plan: &Plan, typed: &Typed, secrets: &mut Secrets) -> Vec<SourceProbe> {
+    let http = Arc::new(Http::new(Pace::REAL));
+    let mut probes = Vec::new();
+    for source in &plan.sources {
+        let step = typed.steps.iter().find(|s| s.makes_frame == Some(source.frame));
+        let span = step.map(|s| s.using.span).unwrap_or_default();
+        let result = match step.and_then(|s| s.args.as_ref()) {
+            Some(args) => probe_source(source, args, secrets, &http),
+            None => Ok(Vec::new()),
+        };
+        probes.push(SourceProbe { name: source.using.clone(), span, result });
+    }
+    probes
+}
+
+fn probe_source(
+    source: &sigc_plan::Source,
+    args: &Args,
+    secrets: &mut Secrets,
+    http: &Arc<Http>,
+) -> Result<Vec<String>, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| {
+        Failure::coded("E0533", format!("no runtime can be made: {e}"), "raise the limits of this process")
+    })?;
+    let unreachable = |what: &str, e: &dyn std::fmt::Display| {
+        Failure::coded(
+            "E0530",
+            format!("{what} cannot be asked: {e}"),
+            "check the address, and that this machine may reach it",
+        )
+    };
+    if let Some(venue) = venue(&source.using) {
+        let [rest_url, ..] = addresses(&source.using, args, None, secrets)?;
+        let gate = Gates::new().of(venue, &rest_url, Pace::REAL);
+        let rest = Rest::new(venue, &rest_url, Arc::clone(http), gate);
+        let listing = runtime
+            .block_on(async {
+                rest.sync_clock().await?;
+                rest.instruments().await
+            })
+            .map_err(|e| unreachable(venue.name(), &e))?;
+        let trades = |s: &Symbol| listing.listed.iter().any(|i| i.symbol == *s && i.trading);
+        let unknown: Vec<&str> = source.symbols.iter().filter(|s| !trades(s)).map(Symbol::as_str).collect();
+        if !unknown.is_empty() {
+            let message = format!("{} does not trade {}", venue.name(), unknown.join(", "));
+            let help = "take the symbols out of the universe, or correct them; a run would leave them out".to_owned();
+            return Err(Failure::coded("W0203", message, help));
+        }
+        return Ok(vec![format!("{} answers and trades all {} symbols", venue.name(), source.symbols.len())]);
+    }
+    if source.using == step::CLICKHOUSE {
+        let tables = table_of(args, secrets, http, Pace::REAL)?;
+        let took = runtime.block_on(tables.probe()).map_err(|e| unreachable("the table", &e))?;
+        return Ok(vec![format!("the table and its columns are there ({} ms)", took.as_millis())]);
+    }
+    Ok(Vec::new())
+}
+
 /// The times of a source. What is waited for in real time has a floor, so that a fast clock does not outrun sockets.
 fn terms(
     interval: Interval,
@@ -225,10 +295,14 @@ fn tables(args: &Args, wanted: &Wanted<'_>, secrets: &mut Secrets, http: &Arc<Ht
         let message = format!("`{}` is not simulated", step::CLICKHOUSE);
         return Err(Failure::coded("E0518", message, "leave out `--simulate`, or use `--replay PATH`"));
     }
+    table_of(args, secrets, http, wanted.pace)
+}
+
+fn table_of(args: &Args, secrets: &mut Secrets, http: &Arc<Http>, pace: Pace) -> Result<Tables, Failure> {
     let url = secrets.resolve(&args.get(&step::URL))?;
     let mut resolved = |text: Option<String>| text.map(|text| secrets.resolve(&text)).transpose();
     let login = Login { user: resolved(args.get(&step::USER))?, password: resolved(args.get(&step::PASSWORD))? };
-    let clock = Arc::new(VenueClock::new(wanted.pace));
+    let clock = Arc::new(VenueClock::new(pace));
     Tables::new(Table::of(args), &url, &login, Arc::clone(http), clock).map_err(|e| {
         Failure::coded(
             "E0530",

@@ -7,6 +7,7 @@ use crate::secrets::Secrets;
 use crate::terminal::Terminal;
 use sigc_catalog::{Args, BATCH_DELAY_MS, BATCH_ROWS, Place, TIMEOUT_MS, Value};
 use sigc_compiler::typed::{TSink, Typed};
+use sigc_diag::Span;
 use sigc_plan::{ColumnId, Plan, SignalKind};
 use sigc_runtime::live::outbox::Batching;
 use sigc_runtime::{Driver, Opened, Opening, Record, RecordSchema, SignalName, Sink, SinkError, Subscription, Written};
@@ -93,13 +94,15 @@ pub fn probe_sinks(plan: &Plan, typed: &Typed, ways: Ways<'_>, secrets: &mut Sec
         let opening = Opening { args: &args, schema: &schema, apart: ways.apart, may_spawn: ways.may_spawn };
         (driver.probe)(&opening).map_err(sink_failure)
     };
-    typed.sinks.iter().map(|sink| Probed { name: sink.def.info.name, result: probe(sink) }).collect()
+    typed.sinks.iter().map(|s| Probed { name: s.def.info.name, span: s.span, result: probe(s) }).collect()
 }
 
 /// What a probe of one sink found.
 pub struct Probed {
     /// The step.
     pub name: &'static str,
+    /// Its place in the file.
+    pub span: Span,
     /// What was looked at, or what is wrong.
     pub result: Result<Vec<String>, Failure>,
 }

@@ -4,7 +4,9 @@ use sigc_catalog::{Args, Feature, Inputs};
 use sigc_engine::reference::{Ask, Reference, interpret};
 use sigc_library::features::FEATURES;
 use sigc_market::{Bar, Field, Interval, NULL, Symbol, Ts};
-use sigc_plan::{Column, ColumnId, F64, Frame, FrameId, Gap, Graph, Label, Node, Op, Origin, Plan, Source, ValueId};
+use sigc_plan::{
+    Column, ColumnId, F64, Frame, FrameId, Gap, Graph, Label, Node, Op, Origin, Plan, Signal, Source, ValueId,
+};
 
 /// The tolerance that settle counts are recorded for.
 pub const TOLERANCE: f64 = 1e-9;

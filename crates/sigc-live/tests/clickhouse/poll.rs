@@ -12,7 +12,7 @@ use sigc_live::pace::Pace;
 use sigc_live::run::{Observer, Stop, Watcher, Why, run};
 use sigc_live::spec::{Limits, RunSpec, SourceIo, SourceSpec};
 use sigc_market::{Field, Interval, Symbol, Ts};
-use sigc_plan::{Column, ColumnId, F64, Frame, FrameId, Gap, Graph, Label, Op, Origin, Plan, Source, Type};
+use sigc_plan::{Column, ColumnId, F64, Frame, FrameId, Gap, Graph, Label, Op, Origin, Plan, Signal, Source, Type};
 use sigc_runtime::Record;
 use sigc_runtime::live::conductor::{CatchUp, Conductor, Note, SourceSetup};
 use sigc_runtime::live::entry::{self, BarEntry, BarFate, RowEntry, RowFate};

@@ -11,13 +11,13 @@ use sigc_live::pace::Pace;
 use sigc_live::run::{Observer, Stop, Summary, Watcher};
 use sigc_live::spec::{Limits, RunSpec, SinkSpec, SourceIo, SourceSpec, VenueIo};
 use sigc_market::{Field, Interval, Symbol, Ts};
-use sigc_plan::{Column, ColumnId, F64, Frame, FrameId, Gap, Graph, Label, Op, Origin, Plan, Source, Type};
+use sigc_plan::{Column, ColumnId, F64, Frame, FrameId, Gap, Graph, Label, Op, Origin, Plan, Signal, Source, Type};
 use sigc_runtime::live::conductor::{CatchUp, Conductor, Note, SourceSetup};
 use sigc_runtime::live::entry::{BarEntry, RowEntry};
 use sigc_runtime::live::feed::Supply;
 use sigc_runtime::live::outbox::Batching;
 use sigc_runtime::live::splice::Terms;
-use sigc_runtime::{Record, Sink, SinkError, Written};
+use sigc_runtime::{Record, Sink, SinkError, Subscription, Written};
 use sigc_sim::{Config, Exchange, Running};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -171,7 +171,7 @@ pub fn spec(venue: &Venue, state: &Path, sinks: Vec<Memory>) -> RunSpec {
             .map(|(i, sink)| SinkSpec {
                 name: format!("memory {i}"),
                 sink: Box::new(sink),
-                extra: Vec::new(),
+                subscriptions: vec![Subscription { signal: 0, extra: Vec::new() }],
                 batching: Batching { most_rows: 100, delay_ms: 0, deadline_ms: 30_000 },
             })
             .collect(),

@@ -3,8 +3,8 @@
 use sigc_engine::Engine;
 use sigc_market::{Field, Interval, Symbol};
 use sigc_plan::{
-    Aggregate, Column, ColumnId, F64, Frame, FrameId, Gap, Graph, Incomplete, Label, Op, Origin, Plan, Source, Type,
-    WindowFn,
+    Aggregate, Column, ColumnId, F64, Frame, FrameId, Gap, Graph, Incomplete, Label, Op, Origin, Plan, Signal, Source,
+    Type, WindowFn,
 };
 use std::sync::OnceLock;
 

@@ -3,6 +3,7 @@
 use crate::cli::Check;
 use crate::failure::{Failure, Outcome};
 use crate::load::{Loaded, load, plain};
+use crate::online::probe;
 use crate::terminal::Terminal;
 use sigc_diag::Severity;
 use sigc_diag::emit::{Checked, apply_fixes, render};
@@ -18,6 +19,16 @@ pub fn run(args: &Check, term: &mut Terminal) -> Outcome {
             one = fix(path, one, term)?;
         }
         loaded.push(one);
+    }
+    if args.online {
+        for one in &mut loaded {
+            let found = probe(one, args.allow_process);
+            if !term.quiet {
+                found.seen.iter().for_each(|line| term.note(&format!("{}: {line}", one.file.name())));
+            }
+            one.diags.extend(found.diags);
+            one.diags.sort_by_key(|d| d.span().start);
+        }
     }
     let checked: Vec<Checked<'_>> = loaded.iter().map(|l| Checked { file: &l.file, diags: &l.diags }).collect();
     let text = render(args.format, &checked, &term.out_style());
