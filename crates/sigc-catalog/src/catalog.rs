@@ -14,6 +14,8 @@ pub enum Step {
     Feature(&'static Feature),
     /// Predictions from columns.
     Model(&'static ModelStep),
+    /// Positions from predictions: composed of ops like a feature.
+    Strategy(&'static Feature),
     /// Rows to somewhere.
     Sink(&'static SinkStep),
 }
@@ -29,21 +31,28 @@ pub enum Kind {
     Features,
     /// `model:`
     Model,
-    /// Under `signal_generation.on_prediction`.
+    /// `strategy:`
+    Strategy,
+    /// `event:`, which has a condition in place of a definition in the catalog.
+    Event,
+    /// Under `signal_generation`: `on_prediction`, `on_event`.
     Sink,
 }
 
 impl Kind {
     /// The kinds a `pipeline:` entry can have.
-    pub const PIPELINE: [Kind; 4] = [Kind::Data, Kind::Transform, Kind::Features, Kind::Model];
+    pub const PIPELINE: [Kind; 6] =
+        [Kind::Data, Kind::Transform, Kind::Features, Kind::Model, Kind::Strategy, Kind::Event];
 
-    /// The key in the pipeline: `data`, `transform`, `features`, `model`.
+    /// The key in the pipeline: `data`, `transform`, `features`, `model`, `strategy`, `event`.
     pub fn key(self) -> &'static str {
         match self {
             Kind::Data => "data",
             Kind::Transform => "transform",
             Kind::Features => "features",
             Kind::Model => "model",
+            Kind::Strategy => "strategy",
+            Kind::Event => "event",
             Kind::Sink => "on_prediction",
         }
     }
@@ -55,9 +64,17 @@ impl Step {
         match self {
             Step::Data(s) => &s.info,
             Step::Transform(s) => &s.info,
-            Step::Feature(s) => &s.info,
+            Step::Feature(s) | Step::Strategy(s) => &s.info,
             Step::Model(s) => &s.info,
             Step::Sink(s) => &s.info,
+        }
+    }
+
+    /// The definition of a step that is composed of ops: a feature or a strategy.
+    pub fn composed(&self) -> Option<&'static Feature> {
+        match self {
+            Step::Feature(def) | Step::Strategy(def) => Some(def),
+            _ => None,
         }
     }
 
@@ -68,6 +85,7 @@ impl Step {
             Step::Transform(_) => Kind::Transform,
             Step::Feature(_) => Kind::Features,
             Step::Model(_) => Kind::Model,
+            Step::Strategy(_) => Kind::Strategy,
             Step::Sink(_) => Kind::Sink,
         }
     }

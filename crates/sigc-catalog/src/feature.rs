@@ -3,7 +3,7 @@
 use crate::{ArgProblem, Args, Info};
 use sigc_plan::{Ops, Type, ValueId};
 
-/// A feature step. Its kernel is whatever ops `build` composes; nothing else computes it.
+/// A feature or strategy step. Its kernel is whatever ops `build` composes; nothing else computes it.
 #[derive(Debug)]
 pub struct Feature {
     /// Name, docs, parameters.

@@ -245,6 +245,9 @@ fn fill_templates(mut step: StepDecl, catalog: &Catalog, diags: &mut Diags) -> S
     known.extend(defaults.iter().map(|(n, _)| *n).filter(|n| !params.iter().any(|p| p.name.value == *n)));
     step.inputs = step.inputs.map(|n| fill(n, &lookup, &known, diags));
     step.outputs = step.outputs.map(|n| fill(n, &lookup, &known, diags));
+    for part in [&mut step.on, &mut step.event.name, &mut step.event.when, &mut step.event.value] {
+        *part = part.take().map(|n| fill(n, &lookup, &known, diags));
+    }
     step.params = params;
     step
 }

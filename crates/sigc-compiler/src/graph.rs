@@ -5,14 +5,14 @@
 //! feature adds its ops to one shared [`Graph`], where equal ops are kept once.
 
 use crate::read::list;
-use crate::typed::{ColId, TOrigin, TStep, Typed, What};
+use crate::typed::{ColId, TOrigin, TStep, Typed, Way, What};
 use petgraph::algo::tarjan_scc;
 use petgraph::stable_graph::{NodeIndex, StableDiGraph};
 use petgraph::visit::{Dfs, Reversed};
-use sigc_catalog::Inputs;
+use sigc_catalog::{Args, Inputs, Kind};
 use sigc_diag::{Diag, Diags, E0217, E0218, W0202};
-use sigc_market::Field;
-use sigc_plan::{Aggregate, Frame, Graph, ModelId, ModelUse, Op, Origin, ValueId};
+use sigc_market::{Field, NULL};
+use sigc_plan::{Aggregate, F64, Frame, FrameId, Graph, Incomplete, ModelId, ModelUse, Op, Origin, Row2, ValueId};
 use std::collections::{HashMap, HashSet, VecDeque};
 
 /// A pipeline as ops.
@@ -32,6 +32,8 @@ pub struct Dag {
     pub models: Vec<ModelUse>,
     /// The value of every column of a live step.
     pub values: Vec<Option<ValueId>>,
+    /// Per step that listens to events, whether one of them fired.
+    pub masks: Vec<Option<ValueId>>,
     /// Which step makes each frame.
     makers: Vec<Option<usize>>,
 }
@@ -67,6 +69,7 @@ pub fn graph(typed: &Typed, diags: &mut Diags) -> Option<Dag> {
         graph: Graph::new(),
         models: Vec::new(),
         values: vec![None; typed.columns.len()],
+        masks: vec![None; typed.steps.len()],
     };
     for i in order {
         build(&mut dag, i)?;
@@ -90,7 +93,7 @@ fn edges(typed: &Typed) -> Vec<(usize, usize)> {
     let makers = makers(typed);
     let mut edges = Vec::new();
     for (i, step) in typed.steps.iter().enumerate() {
-        edges.extend(step.reads.iter().map(|r| (typed.column(r.value).step, i)));
+        edges.extend(step.reads.iter().chain(&step.on).map(|r| (typed.column(r.value).step, i)));
         edges.extend(step.reads_frames.iter().filter_map(|f| Some((makers[f.index()]?, i))));
     }
     edges.sort_unstable();
@@ -126,7 +129,12 @@ fn report_cycles(
         for &i in &path[1..] {
             diag = diag.label(typed.steps[i].using.span, format!("makes `{}`", typed.steps[i].id));
         }
-        diags.push(diag.help("read a column that is made before this one"));
+        let listens = path.iter().any(|&i| !typed.steps[i].on.is_empty());
+        diags.push(diag.help(if listens {
+            "let one of them read or listen to something that is made before it"
+        } else {
+            "read a column that is made before this one"
+        }));
     }
     cyclic
 }
@@ -162,8 +170,9 @@ fn report_order(typed: &Typed, edges: &[(usize, usize)], cyclic: &[bool], diags:
     for &(maker, reader) in edges.iter().filter(|(m, r)| m > r && !(cyclic[*m] && cyclic[*r])) {
         found = true;
         let (made, read) = (&typed.steps[maker], &typed.steps[reader]);
-        let at = read.reads.iter().find(|r| typed.column(r.value).step == maker);
+        let at = read.reads.iter().chain(&read.on).find(|r| typed.column(r.value).step == maker);
         let what = match at {
+            Some(r) if made.kind == Kind::Event => format!("the event `{}`", typed.column(r.value).name),
             Some(r) => format!("the column `{}`", typed.qualified(r.value)),
             None => format!("the frame `{}`", made.id),
         };
@@ -180,11 +189,13 @@ fn report_order(typed: &Typed, edges: &[(usize, usize)], cyclic: &[bool], diags:
 
 /// Which steps the emission needs; `None` while it is not known what is emitted.
 fn live_steps(typed: &Typed, g: &StableDiGraph<usize, ()>, nodes: &[NodeIndex]) -> Option<Vec<bool>> {
-    let emission = typed.emission.as_ref()?;
+    if !typed.signals_known || typed.signals.is_empty() {
+        return None;
+    }
     let mut live = vec![false; typed.steps.len()];
     let mut walk = Dfs::empty(Reversed(g));
-    for id in std::iter::once(&emission.column).chain(&emission.extra) {
-        walk.move_to(nodes[typed.column(*id).step]);
+    for id in typed.emitted() {
+        walk.move_to(nodes[typed.column(id).step]);
         while let Some(n) = walk.next(Reversed(g)) {
             live[g[n]] = true;
         }
@@ -201,6 +212,14 @@ fn report_dead(typed: &Typed, live: &[bool], diags: &mut Diags) {
     let dead: Vec<&TStep> = (0..typed.steps.len()).filter(|&i| !live[i]).map(|i| &typed.steps[i]).collect();
     for copies in dead.chunk_by(|a, b| a.index == b.index) {
         let names: Vec<&str> = copies.iter().map(|s| s.id.as_str()).collect();
+        if copies[0].kind == Kind::Event {
+            diags.push(
+                Diag::new(&W0202, copies[0].using.span, format!("nothing that is emitted listens to the event {}", list(&names)))
+                    .here("not used")
+                    .help("write `on: [...]` with its name at a step, or send it with `signal_generation.on_event`; it is left out of the plan"),
+            );
+            continue;
+        }
         let frame = if copies[0].makes_frame.is_some() { "the frame " } else { "" };
         diags.push(
             Diag::new(&W0202, copies[0].using.span, format!("nothing that is emitted uses {frame}{}", list(&names)))
@@ -226,6 +245,51 @@ fn frames(typed: &Typed) -> Option<Vec<Frame>> {
 fn build(dag: &mut Dag, i: usize) -> Option<()> {
     let step: TStep = dag.typed.steps[i].clone();
     let args = step.args.as_ref()?;
+    build_values(dag, &step, args)?;
+    if step.on.is_empty() {
+        return Some(());
+    }
+    // The ops keep their state over all rows; only what is shown follows the events.
+    let frame = dag.typed.column(*step.makes.first()?).frame;
+    let mask = mask(dag, frame, &step)?;
+    dag.masks[i] = Some(mask);
+    let null = dag.graph.on(frame).constant(NULL);
+    for &c in &step.makes {
+        let value = dag.values[c.0]?;
+        dag.values[c.0] = Some(dag.graph.push(frame, Op::If(mask, value, null)));
+    }
+    Some(())
+}
+
+/// Whether one of the events a step listens to fired, in rows of the step's frame.
+fn mask(dag: &mut Dag, frame: FrameId, step: &TStep) -> Option<ValueId> {
+    let mut fired = Vec::new();
+    for event in &step.on {
+        let mut x = dag.values[event.value.0]?;
+        match dag.typed.way(dag.typed.column(event.value).frame, frame)? {
+            Way::Same => {}
+            Way::Buckets(path) => {
+                for on in path {
+                    let op = Op::Aggregate { x, how: Aggregate::Max, incomplete: Incomplete::Partial };
+                    x = dag.graph.push(on, op);
+                }
+            }
+            Way::AtClose => x = dag.graph.push(frame, Op::AtClose { x }),
+        }
+        fired.push(x);
+    }
+    if let [one] = fired.as_slice() {
+        return Some(*one);
+    }
+    // An event that cannot be told does not hide another one that fired.
+    let no = dag.graph.push(frame, Op::Const(F64(0.0)));
+    let mut ops = dag.graph.on(frame);
+    let known: Vec<ValueId> = fired.into_iter().map(|x| ops.row2(Row2::Fill, x, no)).collect();
+    known.into_iter().reduce(|a, b| ops.row2(Row2::Or, a, b))
+}
+
+/// What a step makes, in every row.
+fn build_values(dag: &mut Dag, step: &TStep, args: &Args) -> Option<()> {
     match step.what.as_ref()? {
         What::Data(_) => {
             for &c in &step.makes {
@@ -274,6 +338,12 @@ fn build(dag: &mut Dag, i: usize) -> Option<()> {
             for &c in &step.makes {
                 dag.values[c.0] = Some(value);
             }
+        }
+        What::Event { when, .. } => {
+            let &own = step.makes.first()?;
+            let (frame, values) = (dag.typed.column(own).frame, &dag.values);
+            let fires = when.build(&mut dag.graph.on(frame), &|c| values[c.0])?;
+            dag.values[own.0] = Some(fires);
         }
     }
     Some(())

@@ -14,6 +14,7 @@
 //! the stages after it. The catalog is handed in: no stage names a step. Files are asked for through
 //! [`Host`] only.
 
+pub mod condition;
 pub mod expand;
 pub mod graph;
 pub mod lower;

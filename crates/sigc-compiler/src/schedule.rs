@@ -53,8 +53,9 @@ impl Scheduled {
 
     /// The values an emission waits for.
     pub fn roots(&self) -> Vec<ValueId> {
-        let Some(e) = &self.dag.typed.emission else { return Vec::new() };
-        std::iter::once(&e.column).chain(&e.extra).filter_map(|c| self.dag.values[c.0]).collect()
+        let typed = &self.dag.typed;
+        let masks = typed.signals.iter().filter_map(|s| self.dag.masks[s.step(typed)]);
+        typed.emitted().filter_map(|c| self.dag.values[c.0]).chain(masks).collect()
     }
 }
 

@@ -10,7 +10,7 @@ pub fn schema(catalog: &Catalog) -> Value {
     let entry = |kind: Kind| {
         json!({
             "type": "object", "required": [kind.key()], "additionalProperties": false,
-            "properties": { kind.key(): { "oneOf": steps_of(kind) } }
+            "properties": { kind.key(): if kind == Kind::Event { event() } else { json!({ "oneOf": steps_of(kind) }) } }
         })
     };
     let scalar = json!({ "type": ["string", "number", "boolean"] });
@@ -53,10 +53,48 @@ pub fn schema(catalog: &Catalog) -> Value {
     })
 }
 
+/// An event: a name and a condition.
+fn event() -> Value {
+    let text = |about: &str| json!({ "type": "string", "description": about });
+    json!({
+        "type": "object", "required": ["name", "when"], "additionalProperties": false,
+        "properties": {
+            "name": text("what `on` and `events` call it; also its column, true where it fires"),
+            "when": text("a condition over columns of one frame: `rsi_14 < 30 and close > sma_20`"),
+            "inputs": {
+                "type": "object", "additionalProperties": false,
+                "properties": { "frame": text("its frame, where the columns do not tell") }
+            },
+            "value": text("the column that its records carry; 1 if left out"),
+            "on": on(),
+            "params": { "type": ["object", "null"], "description": "fill `{name}` in the other keys; grids make one event per value" }
+        }
+    })
+}
+
+/// The events a step listens to.
+fn on() -> Value {
+    json!({
+        "type": "array", "minItems": 1, "items": { "type": "string" },
+        "description": "only rows in which one of these events fired count; null in the others"
+    })
+}
+
+/// Sinks, each with a key that says what it gets.
+fn with_which(sinks: &[Value], which: &str, schema: &Value) -> Vec<Value> {
+    let mut sinks = sinks.to_vec();
+    sinks.iter_mut().for_each(|s| s["properties"][which] = schema.clone());
+    sinks
+}
+
 fn signal_generation(sinks: &[Value]) -> Value {
+    let names = json!({ "type": "array", "minItems": 1, "items": { "type": "string" } });
+    let events = with_which(sinks, "events", &names);
+    let sinks = with_which(sinks, "prediction", &json!({ "anyOf": [{ "type": "string" }, names] }));
     let days = json!({ "anyOf": [{ "type": "number", "exclusiveMinimum": 0 }, { "const": "auto" }] });
     json!({
-        "type": "object", "required": ["mode", "on_prediction"], "additionalProperties": false,
+        "type": "object", "required": ["mode"], "additionalProperties": false,
+        "anyOf": [{ "required": ["on_prediction"] }, { "required": ["on_event"] }],
         "properties": {
             "mode": { "const": "stream" },
             "warmup": { "anyOf": [
@@ -74,7 +112,8 @@ fn signal_generation(sinks: &[Value]) -> Value {
                     "buffer_minutes": { "type": "number", "minimum": 0, "maximum": 1440 }
                 } }
             ] },
-            "on_prediction": { "type": "array", "minItems": 1, "items": { "oneOf": sinks } }
+            "on_prediction": { "type": "array", "minItems": 1, "items": { "oneOf": sinks } },
+            "on_event": { "type": "array", "minItems": 1, "items": { "oneOf": events } }
         }
     })
 }
@@ -92,6 +131,9 @@ fn step(step: &Step) -> Value {
         if step.kind() != Kind::Data {
             properties.insert("inputs".into(), json!({ "type": "object" }));
             required.push("inputs");
+        }
+        if !matches!(step.kind(), Kind::Data | Kind::Transform) {
+            properties.insert("on".into(), on());
         }
         properties.insert("outputs".into(), outputs(step));
         required.push("outputs");
@@ -117,7 +159,7 @@ fn outputs(step: &Step) -> Value {
         });
     }
     let mut columns = vec![json!({ "type": "array", "minItems": 1, "items": { "type": "string" } })];
-    if let Step::Feature(f) = step {
+    if let Some(f) = step.composed() {
         let named: Map<String, Value> =
             f.outputs.iter().map(|o| (o.name.to_string(), json!({ "type": "string" }))).collect();
         columns.push(json!({ "type": "object", "additionalProperties": false, "properties": named }));

@@ -5,7 +5,7 @@
 
 use crate::read::{self, is_nothing, known_keys, required};
 use sigc_catalog::Kind;
-use sigc_diag::{Diag, Diags, E0108, E0109, E0110, E0213, E0230, Span, Spanned, nearest};
+use sigc_diag::{Diag, Diags, E0108, E0109, E0110, E0213, Span, Spanned, nearest};
 use sigc_syntax::{Entry, Map, Node, Tree, Value};
 
 /// A pipeline file, part by part.
@@ -51,17 +51,51 @@ pub struct Signal {
     pub warmup: Option<Node>,
     /// `scheduling`
     pub scheduling: Option<Node>,
-    /// `on_prediction`
+    /// `on_prediction`, then `on_event`
     pub sinks: Vec<SinkDecl>,
-    /// True if `on_prediction` was there, even if what it held was of no use.
-    pub has_on_prediction: bool,
-    /// The key `on_prediction`, if it was there and empty.
-    pub empty_on_prediction: Option<Span>,
+    /// True if a list of sinks was there, even if what it held was of no use.
+    pub has_sinks: bool,
+    /// The key of a list of sinks that was there and empty.
+    pub empty_sinks: Option<Span>,
 }
 
-/// One entry of `on_prediction`.
+/// What a sink gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trigger {
+    /// `on_prediction`
+    Prediction,
+    /// `on_event`
+    Event,
+}
+
+impl Trigger {
+    /// Both, in the order in which their sinks are listed.
+    pub const ALL: [Trigger; 2] = [Trigger::Prediction, Trigger::Event];
+
+    /// The key under `signal_generation`.
+    pub fn key(self) -> &'static str {
+        match self {
+            Trigger::Prediction => "on_prediction",
+            Trigger::Event => "on_event",
+        }
+    }
+
+    /// The key of an entry that says which of them: `prediction`, `events`.
+    pub fn which(self) -> &'static str {
+        match self {
+            Trigger::Prediction => "prediction",
+            Trigger::Event => "events",
+        }
+    }
+}
+
+/// One entry of `on_prediction` or `on_event`.
 #[derive(Debug, Clone)]
 pub struct SinkDecl {
+    /// Under which key it stands.
+    pub trigger: Trigger,
+    /// `prediction` or `events`: which of them it gets.
+    pub which: Option<Node>,
     /// `using`
     pub using: Option<Spanned<String>>,
     /// `params`
@@ -87,8 +121,23 @@ pub struct StepDecl {
     pub outputs: Option<Node>,
     /// `params`
     pub params: Vec<ParamDecl>,
+    /// `on`
+    pub on: Option<Node>,
+    /// What an event has instead of `using` and `outputs`.
+    pub event: EventDecl,
     /// Where it stands.
     pub span: Span,
+}
+
+/// The keys of an event; all empty for the other kinds.
+#[derive(Debug, Clone, Default)]
+pub struct EventDecl {
+    /// `name`
+    pub name: Option<Node>,
+    /// `when`
+    pub when: Option<Node>,
+    /// `value`
+    pub value: Option<Node>,
 }
 
 /// One parameter as written.
@@ -167,47 +216,57 @@ fn grids(node: &Node, diags: &mut Diags) -> (Vec<Grid>, Vec<Vec<Spanned<String>>
 }
 
 fn signal(at: Span, node: &Node, diags: &mut Diags) -> Signal {
-    let mut signal = Signal { span: at, has_on_prediction: node.is_hole(), ..Signal::default() };
+    let mut signal = Signal { span: at, has_sinks: node.is_hole(), ..Signal::default() };
     let Some(map) = read::map(node, "`signal_generation`", diags) else {
-        signal.has_on_prediction = true;
+        signal.has_sinks = true;
         return signal;
     };
-    let map = known_keys(map, &["mode", "warmup", "scheduling", "on_prediction"], "`signal_generation`", diags);
+    let keys = ["mode", "warmup", "scheduling", Trigger::ALL[0].key(), Trigger::ALL[1].key()];
+    let map = known_keys(map, &keys, "`signal_generation`", diags);
     let help = "write `mode: stream`, the only mode there is";
     signal.mode = required(&map, "mode", at, "`signal_generation`", help, diags).cloned();
     signal.warmup = map.get("warmup").map(|e| e.value.clone());
     signal.scheduling = map.get("scheduling").map(|e| e.value.clone());
-    let Some(on_prediction) = map.get("on_prediction") else { return signal };
-    signal.has_on_prediction = true;
-    if is_nothing(&on_prediction.value) {
-        signal.has_on_prediction = false;
-        signal.empty_on_prediction = Some(on_prediction.key.span);
-        return signal;
-    }
-    let Some(list) = read::seq(&on_prediction.value, "`on_prediction`", diags) else { return signal };
-    signal.has_on_prediction = !list.is_empty();
-    signal.empty_on_prediction = list.is_empty().then_some(on_prediction.key.span);
-    for item in list {
-        let Some(map) = read::map(item, "a sink", diags) else { continue };
-        let map = &prediction_named(map, diags);
-        let map = known_keys(map, &["using", "params", "columns"], "a sink", diags);
-        let at = map.keys().next().map_or(item.span, |k| k.span);
-        let using = required(&map, "using", at, "a sink", "name the sink: `using: sinks.csv_append`", diags)
-            .and_then(|n| read::text(n, "`using`", diags));
-        let params = map.get("params").map(|e| params(&e.value, diags)).unwrap_or_default();
-        let columns = map.get("columns").map(|e| e.value.clone());
-        signal.sinks.push(SinkDecl { using, params, columns, span: item.span });
+    for trigger in Trigger::ALL {
+        let Some(list) = map.get(trigger.key()) else { continue };
+        if is_nothing(&list.value) {
+            signal.empty_sinks = Some(list.key.span);
+            continue;
+        }
+        let what = format!("`{}`", trigger.key());
+        let Some(items) = read::seq(&list.value, &what, diags) else {
+            signal.has_sinks = true;
+            continue;
+        };
+        signal.has_sinks |= !items.is_empty();
+        if items.is_empty() {
+            signal.empty_sinks = Some(list.key.span);
+        }
+        signal.sinks.extend(items.iter().filter_map(|item| sink(trigger, item, diags)));
     }
     signal
 }
 
+fn sink(trigger: Trigger, item: &Node, diags: &mut Diags) -> Option<SinkDecl> {
+    let map = read::map(item, "a sink", diags)?;
+    let map = &prediction_named(map, diags);
+    let map = known_keys(map, &["using", "params", trigger.which(), "columns"], "a sink", diags);
+    let at = map.keys().next().map_or(item.span, |k| k.span);
+    let using = required(&map, "using", at, "a sink", "name the sink: `using: sinks.csv_append`", diags)
+        .and_then(|n| read::text(n, "`using`", diags));
+    let params = map.get("params").map(|e| params(&e.value, diags)).unwrap_or_default();
+    let part = |key: &str| map.get(key).map(|e| e.value.clone()).filter(|n| !is_nothing(n));
+    let (which, columns) = (part(trigger.which()), part("columns"));
+    Some(SinkDecl { trigger, which, using, params, columns, span: item.span })
+}
+
 /// Reports a sink that names the prediction's column again, and gives the map without it.
 fn prediction_named(map: &Map, diags: &mut Diags) -> Map {
-    let names = ["column", "output_col", "prediction"];
+    let names = ["column", "output_col"];
     let mut rest = map.clone();
     rest.entries.retain(|e| !names.contains(&e.key.value.as_str()));
     for key in map.keys().filter(|k| names.contains(&k.value.as_str())) {
-        let help = "leave it out: the prediction is the model's `output_col`; `columns: [...]` adds further ones";
+        let help = "leave it out: the prediction is the model's `output_col`, or of several the one that `prediction: NAME` says; `columns: [...]` adds further ones";
         let message = format!("a sink has no key `{}`", key.value);
         diags.push(Diag::new(&E0108, key.span, message).here("not known here").help(help));
     }
@@ -235,8 +294,7 @@ fn steps_of(node: &Node, diags: &mut Diags) -> (Vec<StepDecl>, bool) {
     (steps, blind)
 }
 
-const KIND_HELP: &str =
-    "an entry is one of `- data:`, `- transform:`, `- features:`, `- model:` with the step under it";
+const KIND_HELP: &str = "an entry is one of `- data:`, `- transform:`, `- features:`, `- model:`, `- strategy:`, `- event:` with the step under it";
 
 /// The step of one entry, several if the dashes of the further ones are missing. `None` if nothing can be told of it.
 fn entry(index: usize, item: &Node, diags: &mut Diags) -> Option<Vec<StepDecl>> {
@@ -273,14 +331,6 @@ fn entry(index: usize, item: &Node, diags: &mut Diags) -> Option<Vec<StepDecl>> 
 /// it would have made.
 fn step(index: usize, span: Span, entry: &Entry, diags: &mut Diags) -> Option<Option<StepDecl>> {
     let kind = &entry.key;
-    if ["event", "strategy", "strategies"].contains(&kind.value.as_str()) {
-        diags.push(
-            Diag::new(&E0230, kind.span, format!("`{}` steps are not supported yet", kind.value))
-                .here("not supported yet")
-                .help("leave it out; the steps that run today are data, transform, features and model"),
-        );
-        return Some(None);
-    }
     let kinds = Kind::PIPELINE.map(Kind::key);
     let mut found = Kind::PIPELINE.into_iter().find(|k| k.key() == kind.value);
     if found.is_none() {
@@ -299,12 +349,15 @@ fn step(index: usize, span: Span, entry: &Entry, diags: &mut Diags) -> Option<Op
         inputs: None,
         outputs: None,
         params: Vec::new(),
+        on: None,
+        event: EventDecl::default(),
         span,
     };
-    let what = format!("a `{}` step", decl.kind.value.key());
+    let what = format!("{} step", article(decl.kind.value));
     if is_nothing(&entry.value) {
+        let key = if decl.kind.value == Kind::Event { "name" } else { "using" };
         diags.push(
-            Diag::new(&E0109, kind.span, format!("{what} needs `using`"))
+            Diag::new(&E0109, kind.span, format!("{what} needs `{key}`"))
                 .here("nothing under it")
                 .help(format!("{}; the step's keys stand deeper than its kind", using_help(decl.kind.value))),
         );
@@ -315,26 +368,42 @@ fn step(index: usize, span: Span, entry: &Entry, diags: &mut Diags) -> Option<Op
 }
 
 fn step_body(mut decl: StepDecl, map: &Map, diags: &mut Diags) -> StepDecl {
-    let what = format!("a `{}` step", decl.kind.value.key());
-    for entry in map.entries.iter().filter(|e| e.key.value == "on") {
-        diags.push(
-            Diag::new(&E0230, entry.key.span, "`on:` is not supported yet")
-                .here("not supported yet")
-                .help("leave it out"),
-        );
-    }
-    let map = known_keys(map, &["using", "inputs", "outputs", "params", "on"], &what, diags);
-    decl.using = required(&map, "using", decl.kind.span, &what, &using_help(decl.kind.value), diags)
-        .and_then(|n| read::text(n, "`using`", diags));
+    let kind = decl.kind.value;
+    let what = format!("{} step", article(kind));
+    let keys: &[&str] = match kind {
+        Kind::Data | Kind::Transform => &["using", "inputs", "outputs", "params"],
+        Kind::Event => &["name", "when", "inputs", "value", "on", "params"],
+        _ => &["using", "inputs", "outputs", "params", "on"],
+    };
+    let map = known_keys(map, keys, &what, diags);
     let part = |key: &str| map.get(key).map(|e| e.value.clone()).filter(|n| !is_nothing(n));
+    if kind == Kind::Event {
+        for key in ["name", "when"] {
+            required(&map, key, decl.kind.span, &what, &using_help(kind), diags);
+        }
+        decl.event = EventDecl { name: part("name"), when: part("when"), value: part("value") };
+        decl.using = Some(Spanned::new("event".into(), decl.event.name.as_ref().map_or(decl.kind.span, |n| n.span)));
+    } else {
+        decl.using = required(&map, "using", decl.kind.span, &what, &using_help(kind), diags)
+            .and_then(|n| read::text(n, "`using`", diags));
+    }
+    decl.on = part("on");
     decl.inputs = part("inputs");
     decl.outputs = part("outputs");
     decl.params = part("params").map(|n| params(&n, diags)).unwrap_or_default();
     decl
 }
 
+/// "a `model`", "an `event`"
+fn article(kind: Kind) -> String {
+    let a = if kind == Kind::Event { "an" } else { "a" };
+    format!("{a} `{}`", kind.key())
+}
+
 fn using_help(kind: Kind) -> String {
     let example = match kind {
+        Kind::Event => return "name it and say when it fires: `event: {name: oversold, when: \"rsi_14 < 30\"}`".into(),
+        Kind::Strategy => "strategies.threshold",
         Kind::Data => "data.binance_futures",
         Kind::Transform => "transforms.resample",
         Kind::Model => "models.linear",

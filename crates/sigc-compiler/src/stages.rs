@@ -2,8 +2,9 @@
 
 use crate::Compiled;
 use crate::expand::{Expanded, param_node};
-use crate::shape::{SinkDecl, StepDecl};
+use crate::shape::{SinkDecl, StepDecl, Trigger};
 use crate::typed::What;
+use sigc_catalog::Kind;
 use sigc_diag::{Span, Spanned};
 use sigc_plan::ValueId;
 use sigc_syntax::{Entry, Map, Node, Scalar, ScalarStyle, Typed as YamlType, Value};
@@ -39,7 +40,12 @@ pub fn expanded_yaml(e: &Expanded) -> String {
     let mut signal = Vec::new();
     let parts = [("mode", &s.mode), ("warmup", &s.warmup), ("scheduling", &s.scheduling)];
     signal.extend(parts.into_iter().filter_map(|(key, node)| Some(entry(key, node.clone()?))));
-    signal.push(entry("on_prediction", seq(s.sinks.iter().map(sink_node).collect())));
+    for trigger in Trigger::ALL {
+        let sinks: Vec<Node> = s.sinks.iter().filter(|d| d.trigger == trigger).map(sink_node).collect();
+        if !sinks.is_empty() {
+            signal.push(entry(trigger.key(), seq(sinks)));
+        }
+    }
     top.push(entry("signal_generation", map(signal)));
     top.push(entry("pipeline", seq(e.steps.iter().map(step_node).collect())));
     sigc_syntax::to_yaml(&map(top))
@@ -47,9 +53,16 @@ pub fn expanded_yaml(e: &Expanded) -> String {
 
 fn step_node(step: &StepDecl) -> Node {
     let mut body = Vec::new();
-    body.extend(step.using.as_ref().map(|u| entry("using", text(&u.value))));
+    if step.kind.value == Kind::Event {
+        body.extend(step.event.name.clone().map(|n| entry("name", n)));
+        body.extend(step.event.when.clone().map(|n| entry("when", n)));
+    } else {
+        body.extend(step.using.as_ref().map(|u| entry("using", text(&u.value))));
+    }
     body.extend(step.inputs.clone().map(|n| entry("inputs", n)));
     body.extend(step.outputs.clone().map(|n| entry("outputs", n)));
+    body.extend(step.event.value.clone().map(|n| entry("value", n)));
+    body.extend(step.on.clone().map(|n| entry("on", n)));
     if !step.params.is_empty() {
         body.push(entry("params", map(step.params.iter().map(param_node).collect())));
     }
@@ -62,6 +75,7 @@ fn sink_node(sink: &SinkDecl) -> Node {
     if !sink.params.is_empty() {
         body.push(entry("params", map(sink.params.iter().map(param_node).collect())));
     }
+    body.extend(sink.which.clone().map(|n| entry(sink.trigger.which(), n)));
     body.extend(sink.columns.clone().map(|n| entry("columns", n)));
     map(body)
 }
@@ -101,8 +115,10 @@ fn print_typed(t: &crate::typed::Typed) -> String {
             Some(What::Data(_)) => "data",
             Some(What::Resample { .. }) => "resample",
             Some(What::Align) => "align",
+            Some(What::Feature { .. }) if s.kind == Kind::Strategy => "strategy",
             Some(What::Feature { .. }) => "feature",
             Some(What::Model { .. }) => "model",
+            Some(What::Event { .. }) => "event",
         };
         line!(out, "step {i} {kind} {}", s.using.value);
         for (name, value) in s.args.iter().flat_map(|a| a.iter()) {
@@ -111,12 +127,20 @@ fn print_typed(t: &crate::typed::Typed) -> String {
         for r in &s.reads {
             line!(out, "  reads {}", t.qualified(r.value));
         }
+        if let Some(What::Event { when, .. }) = &s.what {
+            line!(out, "  when {}", when.show(t));
+        }
+        for e in &s.on {
+            line!(out, "  on {}", t.qualified(e.value));
+        }
         for &c in &s.makes {
             line!(out, "  makes {} ({})", t.qualified(c), t.column(c).r#type.name());
         }
     }
-    if let Some(e) = &t.emission {
-        line!(out, "emit {}", t.qualified(e.column));
+    for e in &t.signals {
+        let more: Vec<String> = e.extra.iter().map(|&c| format!(", {}", t.qualified(c))).collect();
+        let event = e.event.map(|c| format!("event {} ", t.column(c).name)).unwrap_or_default();
+        line!(out, "emit {event}{}{}", t.qualified(e.column), more.concat());
     }
     out
 }

@@ -1,6 +1,7 @@
 //! The pipeline with names resolved: frames, columns and steps by id, parameters as values.
 
-use sigc_catalog::{Args, DataStep, Feature, ModelFacts, ModelStep, SinkStep};
+use crate::condition::Condition;
+use sigc_catalog::{Args, DataStep, Feature, Kind, ModelFacts, ModelStep, SinkStep};
 use sigc_diag::{Span, Spanned};
 use sigc_market::{Field, Interval, Symbol};
 use sigc_plan::{FrameId, Gap, Incomplete, Label, Type};
@@ -26,10 +27,12 @@ pub struct Typed {
     pub warmup: Warmup,
     /// `scheduling`
     pub scheduling: Option<Scheduling>,
-    /// `on_prediction`
+    /// `on_prediction`, then `on_event`
     pub sinks: Vec<TSink>,
-    /// The prediction and the further columns of a record; `None` where the model step could not be resolved.
-    pub emission: Option<TEmission>,
+    /// What is emitted, in the order in which its steps stand in the pipeline.
+    pub signals: Vec<TSignal>,
+    /// False where it could not be told what a sink gets.
+    pub signals_known: bool,
 }
 
 /// A frame.
@@ -88,6 +91,8 @@ pub struct TColumn {
 pub struct TStep {
     /// Its name in plans: `ohlcv_2h.rsi6`, or the frame it makes.
     pub id: String,
+    /// Its kind.
+    pub kind: Kind,
     /// `using`
     pub using: Spanned<String>,
     /// Where it stands.
@@ -108,6 +113,8 @@ pub struct TStep {
     pub makes_frame: Option<FrameId>,
     /// Its arguments.
     pub args: Option<Args>,
+    /// The events it listens to, by the columns that say when they fire; all rows count where there are none.
+    pub on: Vec<Spanned<ColId>>,
 }
 
 /// What a step does.
@@ -122,7 +129,7 @@ pub enum What {
     },
     /// Columns as of each row's close: `reads` and `makes` pair up.
     Align,
-    /// A feature: `reads` are its roles in order; `makes[i]` is output `outputs[i]`.
+    /// A feature or strategy: `reads` are its roles in order; `makes[i]` is output `outputs[i]`.
     Feature {
         /// Its definition.
         def: &'static Feature,
@@ -139,6 +146,13 @@ pub enum What {
         window: u32,
         /// What the checkpoint says; `None` while it is not there.
         facts: Option<ModelFacts>,
+    },
+    /// An event.
+    Event {
+        /// When it fires.
+        when: Condition,
+        /// What its records carry; `None` for 1.
+        value: Option<ColId>,
     },
 }
 
@@ -187,19 +201,40 @@ pub struct TSink {
     pub args: Args,
     /// Where it stands.
     pub span: Span,
-    /// Further columns of its records, by position in [`TEmission::extra`].
-    pub extra: Vec<usize>,
+    /// What it gets: positions in [`Typed::signals`], each with positions in [`TSignal::extra`].
+    pub gets: Vec<(usize, Vec<usize>)>,
+    /// Further columns of its records.
+    pub columns: Vec<ColId>,
 }
 
 /// What is emitted.
-#[derive(Debug, Clone)]
-pub struct TEmission {
-    /// The prediction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TSignal {
+    /// The event's own column; `None` for a prediction.
+    pub event: Option<ColId>,
+    /// The value.
     pub column: ColId,
-    /// The union of the sinks' further columns, in the order first written.
+    /// The union of its sinks' further columns, in the order first written.
     pub extra: Vec<ColId>,
-    /// Place of the model step.
-    pub span: Span,
+}
+
+impl TSignal {
+    /// The step that says when it is there: an event, or the maker of the prediction.
+    pub fn step(&self, typed: &Typed) -> usize {
+        typed.column(self.event.unwrap_or(self.column)).step
+    }
+}
+
+/// How a row of one frame knows of an event of another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Way {
+    /// It is of the same frame.
+    Same,
+    /// The row is made of the event's rows: it fires if it did in any of them. The frames on the way, coarser and
+    /// coarser, the row's own the last.
+    Buckets(Vec<FrameId>),
+    /// A row of the event's frame closes at the same instant, or it does not fire.
+    AtClose,
 }
 
 impl Typed {
@@ -228,6 +263,30 @@ impl Typed {
             }
         }
         None
+    }
+
+    /// How rows of `frame` know of events of the frame `of`; `None` if such an event could fall between two rows.
+    pub fn way(&self, of: FrameId, frame: FrameId) -> Option<Way> {
+        if of == frame {
+            return Some(Way::Same);
+        }
+        let mut path = vec![frame];
+        while let TOrigin::Resample { of: Some(finer) } = self.frame(path[path.len() - 1]).origin
+            && path.len() <= self.frames.len()
+        {
+            if finer == of {
+                path.reverse();
+                return Some(Way::Buckets(path));
+            }
+            path.push(finer);
+        }
+        let (event, row) = (self.frame(of).interval?, self.frame(frame).interval?);
+        event.is_multiple_of(row).then_some(Way::AtClose)
+    }
+
+    /// The columns that an emission waits for, conditions apart.
+    pub fn emitted(&self) -> impl Iterator<Item = ColId> + '_ {
+        self.signals.iter().flat_map(|s| s.event.into_iter().chain([s.column]).chain(s.extra.iter().copied()))
     }
 
     /// The universe of a frame; empty where it could not be read.

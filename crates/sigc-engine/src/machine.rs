@@ -185,7 +185,10 @@ impl<const W: usize> Machine<W> {
             joined.clear();
             for row in driver.first()..driver.first() + driver.count as i64 {
                 let close = driver_grid.close_of(row);
-                joined.push(if close == at { other.last } else { other_grid.last_closed(close) });
+                let row = if close == at { other.last } else { other_grid.last_closed(close) };
+                // The row after the newest is not known yet, which reads as null.
+                let apart = join.together && other_grid.close_of(row) != close;
+                joined.push(if apart { other.last + 1 } else { row });
             }
         }
     }

@@ -131,6 +131,8 @@ pub(crate) struct FrameInfo {
 pub(crate) struct Join {
     pub(crate) driver: usize,
     pub(crate) other: usize,
+    /// Only rows that close together count.
+    pub(crate) together: bool,
 }
 
 /// A smoothing step, as warmth counts it.
@@ -389,9 +391,10 @@ impl<'p> Builder<'p> {
             _ => {}
         }
         let mut kernel = kernel_of(&node.op).expect("inputs and lags are done above");
-        if let (Kernel::AsOf { join, other }, Op::AsOf { x }) = (&mut kernel, node.op) {
+        if let (Kernel::AsOf { join, other }, Op::AsOf { x } | Op::AtClose { x }) = (&mut kernel, node.op) {
             let to = plan.nodes[x.index()].frame.index();
-            (*join, *other) = (self.join(Join { driver: frame, other: to }), to as u32);
+            let together = matches!(node.op, Op::AtClose { .. });
+            (*join, *other) = (self.join(Join { driver: frame, other: to, together }), to as u32);
         }
         let mask = masked(&node.op).then(|| {
             self.program.masks.push(v);
@@ -428,7 +431,12 @@ impl<'p> Builder<'p> {
 /// True if nulls before the first rows of the operands do not make the value null before its own.
 fn masked(op: &Op) -> bool {
     match *op {
-        Op::Const(_) | Op::If(..) | Op::AsOf { .. } | Op::Aggregate { .. } | Op::Row2(Row2::Fill, ..) => true,
+        Op::Const(_)
+        | Op::If(..)
+        | Op::AsOf { .. }
+        | Op::AtClose { .. }
+        | Op::Aggregate { .. }
+        | Op::Row2(Row2::Fill, ..) => true,
         Op::Window { n, min_count, .. } => min_count < n,
         _ => false,
     }
@@ -461,7 +469,7 @@ fn kernel_of(op: &Op) -> Option<Kernel> {
         Op::Smooth { alpha, seed, skip, .. } => Kernel::Smooth { alpha: alpha.0, seed, skip },
         Op::Skip { n, .. } => Kernel::Skip { n },
         Op::Aggregate { how, incomplete, .. } => Kernel::Aggregate { how, incomplete },
-        Op::AsOf { .. } => Kernel::AsOf { join: 0, other: 0 },
+        Op::AsOf { .. } | Op::AtClose { .. } => Kernel::AsOf { join: 0, other: 0 },
         Op::Model { model } => Kernel::Model { model },
     })
 }

@@ -176,6 +176,11 @@ impl Reference {
                 aggregate::define(how, incomplete, &cells)
             }
             Op::AsOf { x } => cell(x, interval_of(x).last_closed(own.close_of(k))),
+            Op::AtClose { x } => {
+                let (other, close) = (interval_of(x), own.close_of(k));
+                let row = other.last_closed(close);
+                if other.close_of(row) == close { cell(x, row) } else { NULL }
+            }
             Op::Input(_) | Op::Smooth { .. } | Op::Skip { .. } | Op::Model { .. } => NULL,
         }
     }

@@ -160,7 +160,8 @@ impl Structure<'_> {
                 let other = self.interval(self.nodes[x.index()].frame);
                 let needed = match node.op {
                     Op::Aggregate { .. } => other.index_of(own.open_of(lo)),
-                    Op::AsOf { .. } => other.last_closed(own.close_of(lo)),
+                    // A row at whose close none of the other frame does needs no less than the next one that has one.
+                    Op::AsOf { .. } | Op::AtClose { .. } => other.last_closed(own.close_of(lo)),
                     _ => lo - i64::from(back) - i64::from(settle),
                 };
                 if needed < o.values[x.index()] {
@@ -229,7 +230,7 @@ impl Structure<'_> {
             let operands = self.operands(node);
             let most = operands.iter().try_fold(0, |most, x| Some(most.max(plain[x.index()]?)));
             plain.push(match node.op {
-                Op::AsOf { .. } => None,
+                Op::AsOf { .. } | Op::AtClose { .. } => None,
                 Op::Aggregate { .. } => most.filter(|&rows| rows == 0),
                 _ => most.map(|rows| rows + own),
             });
@@ -312,7 +313,7 @@ impl Structure<'_> {
                 let other = self.interval(self.nodes[x.index()].frame);
                 let known = values[x.index()].map(|k| match node.op {
                     Op::Aggregate { .. } => first_at_or_after(own, other.open_of(k)),
-                    Op::AsOf { .. } => first_closing_at_or_after(own, other.close_of(k)),
+                    Op::AsOf { .. } | Op::AtClose { .. } => first_closing_at_or_after(own, other.close_of(k)),
                     _ => k + i64::from(back) + i64::from(settle),
                 });
                 first = first.zip(known).map(|(a, b)| a.max(b));

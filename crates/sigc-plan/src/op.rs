@@ -255,6 +255,11 @@ pub enum Op {
         /// Operand, in the other frame.
         x: ValueId,
     },
+    /// The row of `x`, in another frame, that closes when this row closes; null in rows at whose close none does.
+    AtClose {
+        /// Operand, in the other frame.
+        x: ValueId,
+    },
     /// A model's output; null unless every cell of its window is non-null.
     Model {
         /// Which model; its inputs and window stand in the plan's list.
@@ -282,7 +287,8 @@ impl Op {
             | Op::Smooth { x, .. }
             | Op::Skip { x, .. }
             | Op::Aggregate { x, .. }
-            | Op::AsOf { x } => [Some(x), None, None],
+            | Op::AsOf { x }
+            | Op::AtClose { x } => [Some(x), None, None],
             Op::Row2(_, a, b) => [Some(a), Some(b), None],
             Op::Pair { x, y, .. } => [Some(x), Some(y), None],
             Op::If(c, a, b) => [Some(c), Some(a), Some(b)],
@@ -305,6 +311,7 @@ impl Op {
             Op::Skip { x, n } => Op::Skip { x: to(x), n },
             Op::Aggregate { x, how, incomplete } => Op::Aggregate { x: to(x), how, incomplete },
             Op::AsOf { x } => Op::AsOf { x: to(x) },
+            Op::AtClose { x } => Op::AtClose { x: to(x) },
         }
     }
 
@@ -318,7 +325,9 @@ impl Op {
                 _ => Type::Number,
             },
             Op::If(_, a, _) => of(a),
-            Op::Lag { x, .. } | Op::Skip { x, .. } | Op::AsOf { x } => of(x),
+            Op::Lag { x, .. } | Op::Skip { x, .. } | Op::AsOf { x } | Op::AtClose { x } => of(x),
+            Op::Aggregate { how: Aggregate::Sum | Aggregate::Count, .. } => Type::Number,
+            Op::Aggregate { x, .. } => of(x),
             _ => Type::Number,
         }
     }

@@ -118,7 +118,7 @@ pub enum PlanError {
     /// An operand does not come before its user.
     #[error("value {0} has an operand that does not come before it")]
     Order(ValueId),
-    /// An operand of another frame outside an aggregate or as-of op.
+    /// An operand of another frame outside an op that joins frames.
     #[error("value {0} mixes rows of two frames")]
     Frames(ValueId),
     /// A parameter outside its range.
@@ -212,7 +212,7 @@ impl Plan {
             if operands.iter().any(|x| x.index() >= i) {
                 return Err(PlanError::Order(id));
             }
-            let crosses = matches!(node.op, Op::Aggregate { .. } | Op::AsOf { .. });
+            let crosses = matches!(node.op, Op::Aggregate { .. } | Op::AsOf { .. } | Op::AtClose { .. });
             if operands.iter().any(|x| (self.nodes[x.index()].frame != node.frame) != crosses) {
                 return Err(PlanError::Frames(id));
             }

@@ -48,6 +48,7 @@ impl fmt::Display for Op {
                 if *incomplete == crate::Incomplete::Null { write!(f, " incomplete=null") } else { Ok(()) }
             }
             Op::AsOf { x } => write!(f, "asof {x}"),
+            Op::AtClose { x } => write!(f, "atclose {x}"),
             Op::Model { model } => write!(f, "model {model}"),
         }
     }
@@ -84,11 +85,12 @@ impl fmt::Display for Plan {
             writeln!(f, "column {}.{} = {} ({})", self.frame(c.frame).name, c.name, c.value, c.r#type.name())?;
         }
         for signal in &self.signals {
-            let names: Vec<String> = signal
-                .columns()
-                .map(|c| format!("{}.{}", self.frame(self.column(c).frame).name, self.column(c).name))
-                .collect();
-            writeln!(f, "emit {}", names.join(", "))?;
+            let name =
+                |c: crate::ColumnId| format!("{}.{}", self.frame(self.column(c).frame).name, self.column(c).name);
+            let columns: Vec<String> = [signal.column].iter().chain(&signal.extra).map(|&c| name(c)).collect();
+            let event = signal.name.iter().map(|n| format!("event {n} ")).collect::<String>();
+            let when = signal.when.map(|c| format!(" when {}", name(c))).unwrap_or_default();
+            writeln!(f, "emit {event}{}{when}", columns.join(", "))?;
         }
         Ok(())
     }

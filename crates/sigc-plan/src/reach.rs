@@ -62,6 +62,7 @@ pub fn reach(op: &Op, tolerance: f64) -> Reach {
         | Op::If(..)
         | Op::Aggregate { .. }
         | Op::AsOf { .. }
+        | Op::AtClose { .. }
         | Op::Model { .. } => Reach::exact(0),
         Op::Lag { n, .. } | Op::Skip { n, .. } => Reach::exact(n),
         Op::Window { n, .. } | Op::Pair { n, .. } => Reach::exact(n - 1),

@@ -16,7 +16,7 @@
 //! * `build` turns parser events into the tree. All spans are byte ranges of the *original* text.
 //!
 //! Inside scalars live the small grammars of `grammar/sigc.ebnf`: [`reference()`], [`template`], [`interpolation`],
-//! [`interval`], [`frame_name`] and [`column_name`]. [`to_yaml`] prints a node so that it parses back to the same tree.
+//! [`interval`], [`frame_name`], [`column_name`] and [`formula()`]. [`to_yaml`] prints a node so that it parses back to the same tree.
 
 mod build;
 mod grammar;
@@ -31,8 +31,8 @@ mod tree;
 mod words;
 
 pub use grammar::{
-    Interpolation, IntervalText, Part, Reference, Template, Unit, column_name, frame_name, interpolation, interval,
-    name, reference, template,
+    BinaryOp, Formula, FormulaKind, Interpolation, IntervalText, Part, Reference, Template, UnaryOp, Unit, column_name,
+    formula, frame_name, interpolation, interval, name, reference, template,
 };
 pub use parse::{Limits, parse, parse_bytes, parse_with};
 pub use print::{print_tree, to_yaml};

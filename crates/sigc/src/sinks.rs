@@ -8,7 +8,7 @@ use crate::terminal::Terminal;
 use sigc_catalog::{Args, BATCH_DELAY_MS, BATCH_ROWS, Place, TIMEOUT_MS, Value};
 use sigc_compiler::typed::{TSink, Typed};
 use sigc_diag::Span;
-use sigc_plan::{ColumnId, Plan, SignalKind};
+use sigc_plan::{Plan, SignalKind};
 use sigc_runtime::live::outbox::Batching;
 use sigc_runtime::{Driver, Opened, Opening, Record, RecordSchema, SignalName, Sink, SinkError, Subscription, Written};
 use std::path::{Path, PathBuf};
@@ -65,7 +65,7 @@ pub fn open_sinks(
             continue;
         }
         let (driver, args) = ready(sink, secrets)?;
-        let (schema, apart) = (schema(plan, sink, ways), ways.apart.map(Path::to_path_buf));
+        let (schema, apart) = (schema(plan, typed, sink, ways), ways.apart.map(Path::to_path_buf));
         let later = Later { driver, args, schema, apart, may_spawn: ways.may_spawn, open: None };
         let sink: Box<dyn Sink> = match later.open() {
             Ok(Opened { sink, notes }) => {
@@ -89,7 +89,7 @@ pub fn open_sinks(
 /// looked at, or what is wrong, by sink.
 pub fn probe_sinks(plan: &Plan, typed: &Typed, ways: Ways<'_>, secrets: &mut Secrets) -> Vec<Probed> {
     let mut probe = |sink: &TSink| {
-        let schema = schema(plan, sink, ways);
+        let schema = schema(plan, typed, sink, ways);
         let (driver, args) = ready(sink, secrets)?;
         let opening = Opening { args: &args, schema: &schema, apart: ways.apart, may_spawn: ways.may_spawn };
         (driver.probe)(&opening).map_err(sink_failure)
@@ -129,12 +129,12 @@ fn ready(sink: &TSink, secrets: &mut Secrets) -> Result<(&'static Driver, Args),
 
 /// What a sink gets.
 fn subscriptions(sink: &TSink) -> Vec<Subscription> {
-    vec![Subscription { signal: 0, extra: sink.extra.clone() }]
+    let signal = |i: usize| u16::try_from(i).expect("a pipeline has fewer columns than that");
+    sink.gets.iter().map(|(i, extra)| Subscription { signal: signal(*i), extra: extra.clone() }).collect()
 }
 
 /// What the records of a sink are.
-fn schema(plan: &Plan, sink: &TSink, ways: Ways<'_>) -> RecordSchema {
-    let name = |c: ColumnId| plan.column(c).name.clone();
+fn schema(plan: &Plan, typed: &Typed, sink: &TSink, ways: Ways<'_>) -> RecordSchema {
     let signal = |s: &sigc_plan::Signal| SignalName {
         is_event: s.kind == SignalKind::Event,
         frame: plan.frame(plan.frame_of(s)).name.clone(),
@@ -146,7 +146,7 @@ fn schema(plan: &Plan, sink: &TSink, ways: Ways<'_>) -> RecordSchema {
         plan: plan.fingerprint().to_string(),
         run_id: ways.run_id.map(str::to_owned),
         signals: plan.signals.iter().map(signal).collect(),
-        extra: sink.extra.iter().map(|&i| name(plan.emission().extra[i])).collect(),
+        extra: sink.columns.iter().map(|&c| typed.column(c).name.clone()).collect(),
         marks: ways.marks,
     }
 }

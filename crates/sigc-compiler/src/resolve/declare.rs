@@ -40,6 +40,7 @@ impl Resolver<'_> {
         let using = decl.using.clone().unwrap_or_else(|| Spanned::new(String::new(), decl.span));
         self.typed.steps.push(TStep {
             id: using.value.clone(),
+            kind: decl.kind.value,
             using,
             span: decl.span,
             index: decl.index,
@@ -49,7 +50,8 @@ impl Resolver<'_> {
             frame_at: None,
             makes: Vec::new(),
             makes_frame: None,
-            args: args.clone(),
+            args: if decl.kind.value == Kind::Event { Some(Args::new()) } else { args.clone() },
+            on: Vec::new(),
         });
         match step {
             Some(Step::Data(def)) => self.declare_source(decl, def, args.as_ref(), diags),
@@ -73,6 +75,9 @@ impl Resolver<'_> {
 
     /// Nor are its columns. Where their names cannot be told, its frame may have any.
     pub(super) fn lose_columns(&mut self, decl: &StepDecl) {
+        if decl.kind.value == Kind::Event {
+            return self.lose_event(decl.event.name.as_ref().and_then(Node::as_str));
+        }
         let columns = decl.outputs.as_ref().and_then(Node::as_map).and_then(|m| m.get("columns")).map(|e| &e.value);
         let nodes: Vec<&Node> = match columns {
             Some(n) => match (n.as_seq(), n.as_map()) {
@@ -273,10 +278,14 @@ impl Resolver<'_> {
 
     /// Adds the columns a step makes.
     pub(super) fn declare_columns(&mut self, i: usize, decl: &StepDecl, step: Option<Step>, diags: &mut Diags) {
+        // The frame of an event may follow from columns that are declared here: see `declare_events`.
+        if decl.kind.value == Kind::Event {
+            return;
+        }
         match step {
             Some(Step::Data(_)) => self.declare_fields(i, diags),
             Some(Step::Transform(t)) if t.shape == Shape::Resample => self.declare_fields(i, diags),
-            Some(Step::Feature(def)) => {
+            Some(Step::Feature(def) | Step::Strategy(def)) => {
                 let frame = self.input_frame(decl);
                 let named = self.named_outputs(decl, Some(def), diags);
                 if let (Some(frame), Some(named)) = (frame, &named) {

@@ -4,7 +4,7 @@ use super::Resolver;
 use crate::read::{self, known_keys, list};
 use crate::shape::StepDecl;
 use crate::typed::{ColId, What};
-use sigc_catalog::{Feature, Shape, Step};
+use sigc_catalog::{Feature, Kind, Shape, Step};
 use sigc_diag::{Diag, Diags, E0109, E0210, E0221, E0222, E0225, E0304, Span, Spanned};
 use sigc_market::Field;
 use sigc_plan::{FrameId, Type};
@@ -13,9 +13,10 @@ use sigc_syntax::Map;
 impl Resolver<'_> {
     pub(super) fn resolve_step(&mut self, i: usize, decl: &StepDecl, step: Option<Step>, diags: &mut Diags) {
         match step {
-            Some(Step::Feature(def)) => self.resolve_feature(i, decl, def, diags),
+            Some(Step::Feature(def) | Step::Strategy(def)) => self.resolve_feature(i, decl, def, diags),
             Some(Step::Transform(t)) if t.shape == Shape::Align => self.resolve_align(i, decl, diags),
             Some(Step::Model(def)) => self.resolve_model(i, decl, def, diags),
+            None if decl.kind.value == Kind::Event => self.resolve_event(i, decl, diags),
             _ => {}
         }
     }
@@ -182,7 +183,7 @@ impl Resolver<'_> {
     }
 
     /// A joined frame must have every symbol of the driver.
-    fn check_universe(&self, driver: FrameId, joined: FrameId, at: Span, diags: &mut Diags) {
+    pub(super) fn check_universe(&self, driver: FrameId, joined: FrameId, at: Span, diags: &mut Diags) {
         let have = self.typed.universe(joined);
         let missing: Vec<&str> =
             self.typed.universe(driver).iter().filter(|s| !have.contains(s)).map(|s| s.as_str()).collect();

@@ -5,6 +5,7 @@
 //! step reads. Order and cycles are the next stage's matter.
 
 mod declare;
+mod event;
 mod inputs;
 mod model;
 mod signal;
@@ -16,7 +17,7 @@ use crate::typed::{ColId, TColumn, TFrame, Typed, Warmup};
 use sigc_catalog::{Catalog, Host, Kind, Step};
 use sigc_diag::{Applicability, Diag, Diags, E0111, E0201, E0202, E0203, E0206, E0219, E0220, Span, Spanned, nearest};
 use sigc_plan::FrameId;
-use sigc_syntax::reference;
+use sigc_syntax::{Formula, reference};
 use std::collections::HashMap;
 
 /// Resolves all names of a pipeline.
@@ -34,13 +35,17 @@ pub fn resolve(expanded: &Expanded, catalog: &Catalog, host: &dyn Host, diags: &
             warmup: Warmup { lookback_days: None, tolerance: signal::TOLERANCE, catch_up: Default::default() },
             scheduling: None,
             sinks: Vec::new(),
-            emission: None,
+            signals: Vec::new(),
+            signals_known: true,
         },
         frame_ids: HashMap::new(),
         column_ids: HashMap::new(),
         broken_frames: Vec::new(),
         open_frames: Vec::new(),
         unmade: Vec::new(),
+        conditions: HashMap::new(),
+        events: Vec::new(),
+        lost_events: Vec::new(),
         blind: expanded.blind,
     };
     cx.check_capabilities(diags);
@@ -62,8 +67,10 @@ pub fn resolve(expanded: &Expanded, catalog: &Catalog, host: &dyn Host, diags: &
     for lost in &expanded.lost {
         cx.lose_columns(lost);
     }
+    cx.declare_events(&expanded.steps, diags);
     for (i, (decl, step)) in expanded.steps.iter().zip(&found).enumerate() {
         cx.resolve_step(i, decl, *step, diags);
+        cx.resolve_on(i, decl, diags);
     }
     signal::resolve(&mut cx, expanded, diags);
     cx.typed
@@ -83,6 +90,12 @@ struct Resolver<'a> {
     open_frames: Vec<FrameId>,
     /// Columns of steps that could not be resolved: references to them stay silent.
     unmade: Vec<String>,
+    /// The conditions that could be read, by step.
+    conditions: HashMap<usize, Formula>,
+    /// The events in the order written, by the columns that say when they fire.
+    events: Vec<ColId>,
+    /// Names of events that could not be resolved: references to them stay silent.
+    lost_events: Vec<String>,
     /// True if a step could not be read at all: every unknown name stays silent.
     blind: bool,
 }
@@ -108,7 +121,7 @@ impl Resolver<'_> {
 
     /// The definition `using` names, if it is of the entry's kind.
     fn step_definition(&self, decl: &StepDecl, diags: &mut Diags) -> Option<Step> {
-        let using = decl.using.as_ref()?;
+        let using = decl.using.as_ref().filter(|_| decl.kind.value != Kind::Event)?;
         self.lookup(using, decl.kind.value, diags)
     }
 
@@ -126,7 +139,7 @@ impl Resolver<'_> {
             };
             let diag = Diag::new(&E0219, using.span, message).here("of another kind");
             diags.push(match step.kind() {
-                Kind::Sink => diag.help("sinks stand under `signal_generation.on_prediction`"),
+                Kind::Sink => diag.help("sinks stand under `signal_generation`: `on_prediction`, `on_event`"),
                 other if kind == Kind::Sink => diag.help(format!(
                     "it stands under `pipeline`, as `- {}:`; a sink's name begins with `sinks.`",
                     other.key()

@@ -4,7 +4,7 @@ use super::Resolver;
 use crate::read::{self, known_keys, list};
 use crate::shape::StepDecl;
 use crate::typed::{ColId, What};
-use sigc_catalog::{Args, ModelFacts, ModelProblem, ModelStep, WINDOW_SIZE};
+use sigc_catalog::{Args, Kind, ModelFacts, ModelProblem, ModelStep, WINDOW_SIZE};
 use sigc_diag::{
     Diag, Diags, E0109, E0210, E0222, E0225, E0232, E0402, E0407, E0408, E0409, E0410, E0412, Span, Spanned, W0401,
 };
@@ -283,8 +283,9 @@ impl Resolver<'_> {
     ) -> Option<Vec<Spanned<ColId>>> {
         let is_feature = |c: &ColId| {
             let column = self.typed.column(*c);
-            let by_model = matches!(self.typed.steps[column.step].using.value.split('.').next(), Some("models"));
-            column.frame == frame.value && column.field.is_none() && !by_model
+            // What models, strategies and events make is read where it is named: a further one changes no model's inputs.
+            let kind = self.typed.steps[column.step].kind;
+            column.frame == frame.value && column.field.is_none() && matches!(kind, Kind::Features | Kind::Transform)
         };
         let all: Vec<ColId> = (0..self.typed.columns.len()).map(ColId).filter(is_feature).collect();
         let names: Vec<&str> = all.iter().map(|&c| self.typed.column(c).name.as_str()).collect();

@@ -3,13 +3,13 @@
 use super::Resolver;
 use crate::expand::Expanded;
 use crate::params::{read_args, read_interval};
-use crate::read::{self, known_keys};
-use crate::shape::SinkDecl;
-use crate::typed::{CatchUp, ColId, Scheduling, TEmission, TSink, Warmup};
+use crate::read::{self, known_keys, list};
+use crate::shape::{SinkDecl, Trigger};
+use crate::typed::{CatchUp, ColId, Scheduling, TSignal, TSink, TStep, Typed, Warmup, What};
 use sigc_catalog::{DEDUP_KEY, Kind, ParamKind, RECORD, Step};
 use sigc_diag::{
-    Diag, Diags, E0210, E0225, E0302, E0305, E0306, E0401, E0403, E0404, E0406, E0411, E0413, E0414, Span, Spanned,
-    W0301, W0302,
+    Diag, Diags, E0203, E0210, E0225, E0240, E0302, E0305, E0306, E0401, E0403, E0404, E0406, E0411, E0413, E0414,
+    Spanned, W0301, W0302, nearest,
 };
 use sigc_plan::F64;
 use sigc_syntax::Node;
@@ -42,14 +42,16 @@ pub(super) fn resolve(cx: &mut Resolver<'_>, expanded: &Expanded, diags: &mut Di
     if let Some(node) = &signal.scheduling {
         cx.typed.scheduling = scheduling(node, diags);
     }
-    emission(cx, expanded, diags);
+    report_no_model(cx, expanded, diags);
+    let candidates = candidates(cx, expanded);
     for decl in &signal.sinks {
-        sink(cx, decl, diags);
+        sink(cx, decl, candidates.as_deref(), diags);
     }
-    if !signal.has_on_prediction && (!signal.span.is_empty() || signal.mode.is_some()) {
-        let (at, here) = match signal.empty_on_prediction {
+    order(&mut cx.typed);
+    if !signal.has_sinks && (!signal.span.is_empty() || signal.mode.is_some()) {
+        let (at, here) = match signal.empty_sinks {
             Some(key) => (key, "no sinks under it"),
-            None => (signal.span, "no `on_prediction` under it"),
+            None => (signal.span, "no `on_prediction` and no `on_event` under it"),
         };
         diags.push(Diag::new(&E0404, at, "`signal_generation` has no sink: nothing would come out").here(here).help(
             "add `on_prediction: [{using: sinks.csv_append, params: {path: out.csv, dedup_key: [ts, symbol]}}]`",
@@ -152,42 +154,221 @@ fn scheduling(node: &Node, diags: &mut Diags) -> Option<Scheduling> {
     Some(Scheduling { interval, buffer_minutes })
 }
 
-fn emission(cx: &mut Resolver<'_>, expanded: &Expanded, diags: &mut Diags) {
-    // Steps of unknown name count too, so that one misspelt model is not reported as no model.
-    let models: Vec<(usize, Span)> = expanded
-        .steps
-        .iter()
-        .enumerate()
-        .filter(|(_, s)| s.kind.value == Kind::Model)
-        .map(|(i, s)| (i, s.using.as_ref().map_or(s.span, |u| u.span)))
-        .collect();
-    match models.as_slice() {
-        [] if expanded.blind || expanded.lost.iter().any(|s| s.kind.value == Kind::Model) => {}
-        [] => diags.push(
-            Diag::new(&E0401, expanded.pipeline, "the pipeline has no model step: there is nothing to emit")
-                .here("no `- model:` in its list")
-                .help("add one; `models.linear` needs no checkpoint"),
-        ),
-        [(i, span)] => {
-            let wanted = cx.typed.steps[*i].args.as_ref().and_then(|a| a.value("output_col").map(|v| v.to_string()));
-            let makes = &cx.typed.steps[*i].makes;
-            let column = makes
-                .iter()
-                .copied()
-                .find(|&c| wanted.as_deref().is_some_and(|w| cx.typed.column(c).name == w))
-                .or(makes.first().copied());
-            cx.typed.emission = column.map(|column| TEmission { column, extra: Vec::new(), span: *span });
+/// A signal before its place is known: an event's own column, and the value.
+type Key = (Option<ColId>, ColId);
+
+/// The predictions a sink may mean where it does not say: outputs of models and strategies that no further feature,
+/// transform, model or strategy reads. `None` while that cannot be told.
+fn candidates(cx: &Resolver<'_>, expanded: &Expanded) -> Option<Vec<ColId>> {
+    let typed = &cx.typed;
+    let predicts = |kind: Kind| matches!(kind, Kind::Model | Kind::Strategy);
+    let makers: Vec<&TStep> = typed.steps.iter().filter(|s| predicts(s.kind)).collect();
+    let lost = expanded.blind || expanded.lost.iter().any(|s| predicts(s.kind.value));
+    if lost || makers.iter().any(|s| s.makes.is_empty()) {
+        return None;
+    }
+    let made = |s: &&TStep| -> Vec<ColId> {
+        let wanted = s.args.as_ref().and_then(|a| a.value("output_col").map(|v| v.to_string()));
+        let named = s.makes.iter().find(|&&c| wanted.as_deref() == Some(typed.column(c).name.as_str()));
+        match s.kind {
+            Kind::Model => named.or(s.makes.first()).copied().into_iter().collect(),
+            _ => s.makes.clone(),
         }
-        [(_, first), .., (_, last)] => diags.push(
-            Diag::new(&E0403, *last, format!("the pipeline has {} model steps", models.len()))
-                .here("a further model")
-                .label(*first, "the first one")
-                .help("keep one: rows carry one prediction"),
-        ),
+    };
+    let all: Vec<ColId> = makers.iter().flat_map(made).collect();
+    // An event looks on, it does not go on with the number.
+    let read = |c: &ColId| typed.steps.iter().any(|s| s.kind != Kind::Event && s.reads.iter().any(|r| r.value == *c));
+    let unread: Vec<ColId> = all.iter().copied().filter(|c| !read(c)).collect();
+    let unresolved = typed.steps.iter().any(|s| s.what.is_none());
+    match (all.len(), unread.len()) {
+        (1, _) if unresolved => Some(all),
+        (_, 1) => Some(unread),
+        _ if typed.partial || unresolved => None,
+        _ => Some(unread),
     }
 }
 
-fn sink(cx: &mut Resolver<'_>, decl: &SinkDecl, diags: &mut Diags) {
+/// What a sink of `on_prediction` gets; `None` if that was reported or cannot be told.
+fn predictions(
+    cx: &Resolver<'_>,
+    decl: &SinkDecl,
+    candidates: Option<&[ColId]>,
+    diags: &mut Diags,
+) -> Option<Vec<Key>> {
+    if let Some(node) = &decl.which {
+        let one = [node.clone()];
+        let items = node.as_seq().unwrap_or(&one);
+        let mut found: Vec<Key> = Vec::new();
+        let mut sound = !items.is_empty();
+        if items.is_empty() {
+            let help = "name at least one, or leave `prediction` out where there is only one";
+            diags.push(Diag::new(&E0403, node.span, "`prediction` names no column").here("empty").help(help));
+        }
+        for item in items {
+            let column = read::text(item, "a prediction", diags).and_then(|text| prediction_named(cx, &text, diags));
+            match column {
+                Some(c) if found.contains(&(None, c)) => sound &= repeated(item, diags),
+                Some(c) => found.push((None, c)),
+                None => sound = false,
+            }
+        }
+        return sound.then_some(found);
+    }
+    let candidates = candidates?;
+    let typed = &cx.typed;
+    let at = decl.using.as_ref().map_or(decl.span, |u| u.span);
+    match candidates {
+        [one] => Some(vec![(None, *one)]),
+        // That there is none at all was reported once.
+        [] if !typed.steps.iter().any(|s| matches!(s.kind, Kind::Model | Kind::Strategy)) => None,
+        [] => {
+            let made: Vec<String> = typed
+                .steps
+                .iter()
+                .filter(|s| matches!(s.kind, Kind::Model | Kind::Strategy))
+                .flat_map(|s| s.makes.iter().map(|&c| typed.qualified(c)))
+                .collect();
+            let message = "every prediction is read by a further step, and the sink does not say which one it gets";
+            let help = match made.first() {
+                Some(first) => format!("predictions here: {}; write `prediction: {first}`", list(&made)),
+                None => "write `prediction: frame.column`".into(),
+            };
+            diags.push(Diag::new(&E0403, at, message).here("gets which one?").help(help));
+            None
+        }
+        several => {
+            let names: Vec<String> = several.iter().map(|&c| typed.qualified(c)).collect();
+            let message = format!("there are {} predictions, and the sink does not say which one it gets", names.len());
+            let mut diag = Diag::new(&E0403, at, message).here("gets which one?");
+            for &c in several.iter().take(4) {
+                diag = diag.label(typed.column(c).span, format!("`{}`", typed.qualified(c)));
+            }
+            diags.push(diag.help(format!(
+                "predictions here: {}; write `prediction: {}`, or several as `prediction: [{}]`",
+                list(&names),
+                names[0],
+                names[..2].join(", ")
+            )));
+            None
+        }
+    }
+}
+
+/// Reports something that is listed twice.
+fn repeated(item: &Node, diags: &mut Diags) -> bool {
+    diags.push(Diag::new(&E0210, item.span, "this one is listed twice").here("again here").help("list it once"));
+    false
+}
+
+/// A prediction by its name, or as `frame.column`.
+fn prediction_named(cx: &Resolver<'_>, text: &Spanned<String>, diags: &mut Diags) -> Option<ColId> {
+    let typed = &cx.typed;
+    let made: Vec<ColId> = typed
+        .steps
+        .iter()
+        .filter(|s| matches!(s.kind, Kind::Model | Kind::Strategy))
+        .flat_map(|s| s.makes.iter().copied())
+        .collect();
+    let named: Vec<ColId> = made.iter().copied().filter(|&c| typed.column(c).name == text.value).collect();
+    match named.as_slice() {
+        [one] => return Some(*one),
+        [first, second, ..] => {
+            let frames = [*first, *second].map(|c| typed.qualified(c));
+            diags.push(
+                Diag::new(&E0403, text.span, format!("`{}` is a prediction of several frames", text.value))
+                    .here("of which one?")
+                    .help(format!("write `{}` or `{}`", frames[0], frames[1])),
+            );
+            return None;
+        }
+        [] => {}
+    }
+    let frame = text.value.split_once('.').filter(|(f, _)| cx.frame_ids.contains_key(*f));
+    if frame.is_none() && !text.value.contains('.') && !cx.blind {
+        if cx.unmade.contains(&text.value) || typed.partial {
+            return None;
+        }
+        let names: Vec<&str> = made.iter().map(|&c| typed.column(c).name.as_str()).collect();
+        let diag = Diag::new(&E0203, text.span, format!("no model or strategy makes a column `{}`", text.value))
+            .here("not a prediction");
+        diags.push(match nearest(&text.value, names.iter().copied()) {
+            Some(near) => diag.help(format!("did you mean `{near}`? Predictions here: {}", list(&names))),
+            None => diag.help(format!("predictions here: {}; any other column is `frame.column`", list(&names))),
+        });
+        return None;
+    }
+    Some(cx.column_ref(text, diags)?.value)
+}
+
+/// What a sink of `on_event` gets; `None` if that was reported or cannot be told.
+fn events(cx: &Resolver<'_>, decl: &SinkDecl, diags: &mut Diags) -> Option<Vec<Key>> {
+    let key = |&c: &ColId| {
+        let value = match &cx.typed.steps[cx.typed.column(c).step].what {
+            Some(What::Event { value, .. }) => value.unwrap_or(c),
+            _ => c,
+        };
+        (Some(c), value)
+    };
+    let Some(node) = &decl.which else {
+        if cx.events.is_empty() && cx.lost_events.is_empty() && !cx.blind {
+            let at = decl.using.as_ref().map_or(decl.span, |u| u.span);
+            let help = "add one: `- event: {name: oversold, when: \"rsi_14 < 30\"}`";
+            diags.push(Diag::new(&E0240, at, "the pipeline has no event").here("would get nothing").help(help));
+        }
+        let known = !cx.events.is_empty() && cx.lost_events.is_empty();
+        return known.then(|| cx.events.iter().map(key).collect());
+    };
+    let items = read::seq(node, "`events`", diags)?;
+    let mut found: Vec<Key> = Vec::new();
+    let mut sound = !items.is_empty();
+    if items.is_empty() {
+        let help = "name at least one, or leave `events` out for all";
+        diags.push(Diag::new(&E0240, node.span, "`events` names no event").here("empty").help(help));
+    }
+    for item in items {
+        let event = read::text(item, "an event", diags).and_then(|t| cx.event_named(&t, diags));
+        match event.map(|e| key(&e)) {
+            Some(e) if found.contains(&e) => sound &= repeated(item, diags),
+            Some(e) => found.push(e),
+            None => sound = false,
+        }
+    }
+    sound.then_some(found)
+}
+
+/// Nothing predicts, and a sink waits for it.
+fn report_no_model(cx: &Resolver<'_>, expanded: &Expanded, diags: &mut Diags) {
+    let predicts = |kind: Kind| matches!(kind, Kind::Model | Kind::Strategy);
+    let waits = |s: &SinkDecl| s.trigger == Trigger::Prediction && s.which.is_none();
+    let steps = expanded.steps.iter().chain(&expanded.lost);
+    if cx.blind || steps.into_iter().any(|s| predicts(s.kind.value)) || !expanded.signal.sinks.iter().any(waits) {
+        return;
+    }
+    diags.push(
+        Diag::new(&E0401, expanded.pipeline, "the pipeline has no model or strategy: there is nothing to emit")
+            .here("no `- model:` in its list")
+            .help("add one; `models.linear` needs no checkpoint"),
+    );
+}
+
+fn sink(cx: &mut Resolver<'_>, decl: &SinkDecl, candidates: Option<&[ColId]>, diags: &mut Diags) {
+    let keys = match decl.trigger {
+        Trigger::Prediction => predictions(cx, decl, candidates, diags),
+        Trigger::Event => events(cx, decl, diags),
+    };
+    cx.typed.signals_known &= keys.is_some();
+    let keys = keys.unwrap_or_default();
+    let columns = decl.columns.as_ref().map(|n| extra_columns(cx, n, &keys, diags)).unwrap_or_default();
+    let signals = &mut cx.typed.signals;
+    let gets = keys.iter().map(|&(event, column)| {
+        let at = signals.iter().position(|s| (s.event, s.column) == (event, column)).unwrap_or_else(|| {
+            signals.push(TSignal { event, column, extra: Vec::new() });
+            signals.len() - 1
+        });
+        (at, columns.iter().map(|&c| place(&mut signals[at].extra, c)).collect())
+    });
+    let gets = gets.collect();
+
     let Some(using) = &decl.using else { return };
     let Some(Step::Sink(def)) = cx.lookup(using, Kind::Sink, diags) else { return };
     let args = read_args(&def.info, &decl.params, using.span, diags);
@@ -207,18 +388,34 @@ fn sink(cx: &mut Resolver<'_>, decl: &SinkDecl, diags: &mut Diags) {
             diags.push(diag);
         }
     }
-    let extra = decl.columns.as_ref().map(|n| extra_columns(cx, n, diags)).unwrap_or_default();
     if let Some(args) = args {
-        cx.typed.sinks.push(TSink { def, args, span: using.span, extra });
+        cx.typed.sinks.push(TSink { def, args, span: using.span, gets, columns });
     }
 }
 
-/// `columns` of a sink, as positions in the emission's list.
-fn extra_columns(cx: &mut Resolver<'_>, node: &Node, diags: &mut Diags) -> Vec<usize> {
+/// Where a column stands in a list, added behind the others if it is not there.
+fn place(list: &mut Vec<ColId>, id: ColId) -> usize {
+    list.iter().position(|&c| c == id).unwrap_or_else(|| {
+        list.push(id);
+        list.len() - 1
+    })
+}
+
+/// `columns` of a sink: of the frame whose rows it gets.
+fn extra_columns(cx: &Resolver<'_>, node: &Node, keys: &[Key], diags: &mut Diags) -> Vec<ColId> {
     let Some(items) = read::seq(node, "`columns`", diags) else { return Vec::new() };
-    let Some(emission) = cx.typed.emission.clone() else { return Vec::new() };
-    let frame = cx.typed.column(emission.column).frame;
-    let mut positions = Vec::new();
+    let frame_of = |key: &Key| cx.typed.column(key.1).frame;
+    let Some(frame) = keys.first().map(frame_of) else { return Vec::new() };
+    if let Some(other) = keys.iter().map(frame_of).find(|&f| f != frame) {
+        let (a, b) = (&cx.typed.frame(frame).name, &cx.typed.frame(other).name);
+        diags.push(
+            Diag::new(&E0225, node.span, format!("this sink gets rows of `{a}` and of `{b}`: no column is in both"))
+                .here("columns of which frame?")
+                .help("write one sink for each frame, and say with `prediction` or `events` what each gets"),
+        );
+        return Vec::new();
+    }
+    let mut found = Vec::new();
     for item in items {
         let Some(text) = read::text(item, "a column", diags) else { continue };
         let own = cx.column_in(frame, &text.value);
@@ -248,19 +445,24 @@ fn extra_columns(cx: &mut Resolver<'_>, node: &Node, diags: &mut Diags) -> Vec<u
             );
             continue;
         }
-        positions.push(position(cx, id));
+        found.push(id);
     }
-    positions
+    found
 }
 
-fn position(cx: &mut Resolver<'_>, id: ColId) -> usize {
-    let Some(emission) = cx.typed.emission.as_mut() else { return 0 };
-    match emission.extra.iter().position(|&c| c == id) {
-        Some(at) => at,
-        None => {
-            emission.extra.push(id);
-            emission.extra.len() - 1
-        }
+/// Signals in the order in which their steps stand in the pipeline: that of their rows.
+fn order(typed: &mut Typed) {
+    let mut by_step: Vec<usize> = (0..typed.signals.len()).collect();
+    by_step.sort_by_key(|&i| {
+        let s = &typed.signals[i];
+        (s.step(typed), s.event.is_some(), s.column)
+    });
+    let mut now = vec![0; by_step.len()];
+    by_step.iter().enumerate().for_each(|(to, &from)| now[from] = to);
+    typed.signals = by_step.iter().map(|&i| typed.signals[i].clone()).collect();
+    for sink in &mut typed.sinks {
+        sink.gets.iter_mut().for_each(|(signal, _)| *signal = now[*signal]);
+        sink.gets.sort_unstable();
     }
 }
 
@@ -299,21 +501,23 @@ fn check_scheduling(cx: &Resolver<'_>, diags: &mut Diags) {
         }
         return;
     }
-    if let Some(emission) = &typed.emission {
-        let frame = typed.frame(typed.column(emission.column).frame);
-        if let Some(interval) = frame.interval
-            && interval != wanted.value
-        {
-            let message = format!(
-                "the model reads `{}`, so predictions come every {interval}, not every {}",
-                frame.name, wanted.value
-            );
-            diags.push(
-                Diag::new(&W0301, wanted.span, message)
-                    .here("not the interval of the model's frame")
-                    .label(emission.span, format!("rows of {interval}"))
-                    .help(format!("write `interval: {interval}`")),
-            );
-        }
+    let frame_of = |s: &TSignal| typed.frame(typed.column(s.column).frame);
+    if typed.signals.iter().any(|s| frame_of(s).interval == Some(wanted.value)) {
+        return;
+    }
+    if let Some(signal) = typed.signals.first()
+        && let Some(interval) = frame_of(signal).interval
+    {
+        let message = format!(
+            "what is emitted are rows of `{}`, which come every {interval}, not every {}",
+            frame_of(signal).name,
+            wanted.value
+        );
+        diags.push(
+            Diag::new(&W0301, wanted.span, message)
+                .here("not the interval of that frame")
+                .label(typed.steps[signal.step(typed)].using.span, format!("rows of {interval}"))
+                .help(format!("write `interval: {interval}`")),
+        );
     }
 }

@@ -155,7 +155,9 @@ pub fn random_plan(dice: &mut Dice, shape: Shape) -> Plan {
                 if others.is_empty() {
                     continue;
                 }
-                (FrameId::new(dice.pick(&others)), Op::AsOf { x })
+                let to = FrameId::new(dice.pick(&others));
+                // Null where nothing closes, so it is not strict.
+                (to, if !shape.strict && dice.chance(0.5) { Op::AtClose { x } } else { Op::AsOf { x } })
             }
             1 => {
                 let coarser: Vec<usize> =

@@ -6,14 +6,6 @@
 
 use sigc_catalog::Feature;
 
-/// Cells of a worked example: `cells![null, 1.0, -2.0]`.
-macro_rules! cells {
-    (@ [$($done:expr),*]) => { &[$($done),*] };
-    (@ [$($done:expr),*] null $(, $($rest:tt)*)?) => { cells!(@ [$($done,)* None] $($($rest)*)?) };
-    (@ [$($done:expr),*] $x:expr $(, $($rest:tt)*)?) => { cells!(@ [$($done,)* Some($x)] $($($rest)*)?) };
-    ($($all:tt)*) => { cells!(@ [] $($all)*) };
-}
-
 mod argmax;
 mod argmin;
 mod atr;

@@ -3,7 +3,6 @@
 use crate::args::{Draw, accepts};
 use crate::run;
 use sigc_catalog::{Args, Catalog, Feature, Kind, ParamKind, Spec, Value};
-use sigc_library::features::FEATURES;
 use sigc_plan::lookback::{Structure, Until};
 use sigc_plan::{Graph, Node, ValueId};
 use std::collections::HashSet;
@@ -23,7 +22,11 @@ fn every_step_is_described() {
         let info = step.info();
         let name = info.name;
         let (kind, word) = name.split_once('.').expect("names have two parts");
-        let prefix = if step.kind() == Kind::Features { "features" } else { "transforms" };
+        let prefix = match step.kind() {
+            Kind::Features => "features",
+            Kind::Strategy => "strategies",
+            _ => "transforms",
+        };
         assert!(kind == prefix && is_word(word), "`{name}` is not a step's name");
         let summary = info.summary;
         assert!(!summary.is_empty() && !summary.ends_with('.') && !summary.contains('\n'), "`{name}`: {summary:?}");
@@ -41,7 +44,7 @@ fn every_step_is_described() {
 
 #[test]
 fn every_feature_names_what_it_reads_and_makes() {
-    for f in FEATURES {
+    for f in run::composed() {
         let name = f.info.name;
         let roles: HashSet<&str> = f.roles.iter().map(|r| r.name).collect();
         let outputs: HashSet<&str> = f.outputs.iter().map(|o| o.name).collect();
@@ -59,7 +62,7 @@ fn every_feature_names_what_it_reads_and_makes() {
 
 #[test]
 fn the_lookback_stated_is_the_one_derived() {
-    for f in FEATURES {
+    for f in run::composed() {
         let mut draw = Draw::for_name(f.info.name);
         for _ in 0..40 {
             let args = draw.args(f);
@@ -78,7 +81,7 @@ fn the_lookback_stated_is_the_one_derived() {
 
 #[test]
 fn no_op_is_there_in_vain() {
-    for f in FEATURES {
+    for f in run::composed() {
         let mut draw = Draw::for_name(f.info.name);
         for _ in 0..20 {
             let args = draw.args(f);
@@ -135,7 +138,7 @@ fn with(f: &Feature, args: &Args, spec: &Spec, value: Option<Value>) -> Option<A
 
 #[test]
 fn every_parameter_changes_the_plan() {
-    for f in FEATURES {
+    for f in run::composed() {
         for spec in f.info.specs() {
             let mut draw = Draw::for_name(spec.name);
             // For a choice: pairs of words seen to differ. Others: one pair suffices.
@@ -172,6 +175,31 @@ fn arguments_that_contradict_each_other_are_named() {
         ("features.zscore", vec![("window", Value::Int(2)), ("ddof", Value::Int(2))], "ddof"),
         ("features.std", vec![("window", Value::Int(2)), ("ddof", Value::Int(5))], "ddof"),
         ("features.macd", vec![("fast", Value::Int(26)), ("slow", Value::Int(26)), ("signal", Value::Int(9))], "fast"),
+        (
+            "strategies.threshold",
+            vec![("enter", Value::Number(1.0)), ("exit", Value::Number(2.0)), ("max_hold", Value::Int(5))],
+            "exit",
+        ),
+        (
+            "strategies.threshold",
+            vec![("enter", Value::Number(1.0)), ("short_exit", Value::Number(0.0)), ("max_hold", Value::Int(5))],
+            "short_exit",
+        ),
+        (
+            "strategies.threshold",
+            vec![("enter", Value::Number(1.0)), ("short_enter", Value::Number(1.0)), ("max_hold", Value::Int(5))],
+            "short_enter",
+        ),
+        (
+            "strategies.threshold",
+            vec![
+                ("enter", Value::Number(1.0)),
+                ("short_enter", Value::Number(0.0)),
+                ("short_exit", Value::Number(1.0)),
+                ("max_hold", Value::Int(5)),
+            ],
+            "short_exit",
+        ),
         (
             "features.level",
             vec![

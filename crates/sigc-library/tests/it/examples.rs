@@ -3,11 +3,10 @@
 
 use crate::args::written;
 use crate::run;
-use sigc_library::features::FEATURES;
 
 #[test]
 fn examples_give_what_they_say() {
-    for f in FEATURES {
+    for f in run::composed() {
         let name = f.info.name;
         assert!(!f.examples.is_empty(), "`{name}` has no example");
         for example in f.examples {

@@ -2,7 +2,7 @@
 
 use sigc_catalog::{Args, Feature, Inputs};
 use sigc_engine::reference::{Ask, Reference, interpret};
-use sigc_library::features::FEATURES;
+use sigc_library::{features::FEATURES, strategies::STRATEGIES};
 use sigc_market::{Bar, Field, Interval, NULL, Symbol, Ts};
 use sigc_plan::{
     Column, ColumnId, F64, Frame, FrameId, Gap, Graph, Label, Node, Op, Origin, Plan, Signal, Source, ValueId,
@@ -11,9 +11,14 @@ use sigc_plan::{
 /// The tolerance that settle counts are recorded for.
 pub const TOLERANCE: f64 = 1e-9;
 
+/// Everything that is composed of ops: features and strategies.
+pub fn composed() -> impl Iterator<Item = &'static Feature> {
+    FEATURES.iter().chain(STRATEGIES).copied()
+}
+
 /// The feature of a name.
 pub fn feature(name: &str) -> Option<&'static Feature> {
-    FEATURES.iter().copied().find(|f| f.info.name == name)
+    composed().find(|f| f.info.name == name)
 }
 
 /// Adds a feature to a frame; `values` fill its roles in order.

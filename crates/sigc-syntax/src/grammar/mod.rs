@@ -3,12 +3,14 @@
 //! Each takes a scalar's text and the span of the scalar as written in the file. A text that stands there letter for
 //! letter, plain or in simple quotes, gives exact places for its parts; otherwise every part has the whole span.
 
+mod formula;
 mod interpolation;
 mod interval;
 mod name;
 mod reference;
 mod template;
 
+pub use formula::{BinaryOp, Formula, FormulaKind, UnaryOp, formula};
 pub use interpolation::{Interpolation, interpolation};
 pub use interval::{IntervalText, Unit, interval};
 pub use name::{column_name, frame_name, name};

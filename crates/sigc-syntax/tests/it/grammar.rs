@@ -1,7 +1,7 @@
 //! The examples in `grammar/sigc.ebnf` hold for the parsers.
 
 use sigc_diag::Span;
-use sigc_syntax::{column_name, frame_name, interpolation, interval, reference, template};
+use sigc_syntax::{column_name, formula, frame_name, interpolation, interval, reference, template};
 
 /// Whether the rule's parser takes the text; `None` for rules without a parser of their own.
 fn takes(rule: &str, text: &str) -> Option<bool> {
@@ -13,6 +13,7 @@ fn takes(rule: &str, text: &str) -> Option<bool> {
         "template" => template(text, at).is_ok(),
         "interpolation" => interpolation(text, at).is_ok_and(|i| i.is_some()),
         "interval" => interval(text, at).is_ok(),
+        "formula" => formula(text, at).is_ok(),
         _ => return None,
     })
 }
@@ -20,7 +21,7 @@ fn takes(rule: &str, text: &str) -> Option<bool> {
 #[test]
 fn the_grammar_file_is_current() {
     let file = include_str!("../../../../grammar/sigc.ebnf");
-    let rules = ["frame_name", "column_name", "reference", "template", "interpolation", "interval"];
+    let rules = ["frame_name", "column_name", "reference", "template", "interpolation", "interval", "formula"];
     let mut rule = "";
     let mut seen = Vec::new();
     for line in file.lines() {

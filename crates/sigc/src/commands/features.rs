@@ -43,14 +43,14 @@ pub fn run(args: &Features, term: &mut Terminal) -> Outcome {
     }
 }
 
-const KINDS: [Kind; 5] = [Kind::Data, Kind::Transform, Kind::Features, Kind::Model, Kind::Sink];
+const KINDS: [Kind; 6] = [Kind::Data, Kind::Transform, Kind::Features, Kind::Model, Kind::Strategy, Kind::Sink];
 
 /// The reference of all steps, as it stands in `docs/`.
 pub fn markdown() -> String {
     let mut out = String::from(
         "# Steps\n\nMade from the catalog by `sigc features --markdown`; every example below runs as a test.\n",
     );
-    for (kind, title) in KINDS.into_iter().zip(["Data", "Transforms", "Features", "Models", "Sinks"]) {
+    for (kind, title) in KINDS.into_iter().zip(["Data", "Transforms", "Features", "Models", "Strategies", "Sinks"]) {
         let _ = writeln!(out, "\n## {title}");
         for step in catalog().steps().filter(|s| s.kind() == kind) {
             let _ = write!(out, "\n### {}", page(&step));
@@ -70,7 +70,7 @@ fn page(step: &Step) -> String {
             let _ = writeln!(out, "| `{}` | {accepts} | {} | {} |", s.name, default(s), s.doc);
         }
     }
-    if let Step::Feature(f) = step {
+    if let Some(f) = step.composed() {
         let roles: Vec<String> = f.roles.iter().map(|r| format!("`{}`", r.name)).collect();
         let outputs: Vec<String> = f.outputs.iter().map(|o| format!("`{}`", o.name)).collect();
         let _ = writeln!(out, "\nReads {}; makes {}.", roles.join(", "), outputs.join(", "));

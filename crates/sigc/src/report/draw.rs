@@ -1,6 +1,6 @@
 //! Plans as pictures: Graphviz text, Mermaid text, and SVG laid out from the Graphviz text.
 
-use super::plan::PlanReport;
+use super::plan::{PlanReport, SinkReport};
 use layout::backends::svg::SVGWriter;
 use layout::gv::{DotParser, GraphBuilder};
 use std::collections::BTreeMap;
@@ -26,6 +26,14 @@ fn number(plan: &PlanReport, id: &str) -> usize {
     plan.steps.iter().position(|s| s.id == id).unwrap_or(0)
 }
 
+/// The steps whose rows a sink gets, each once.
+fn makers(plan: &PlanReport, sink: &SinkReport) -> Vec<usize> {
+    let mut steps: Vec<usize> = sink.signals.iter().map(|&i| number(plan, &plan.signals[i].step)).collect();
+    steps.sort_unstable();
+    steps.dedup();
+    steps
+}
+
 /// Graphviz.
 pub fn dot(plan: &PlanReport) -> String {
     let mut out = String::from("digraph pipeline {\n  rankdir=LR;\n  node [shape=box];\n");
@@ -39,8 +47,8 @@ pub fn dot(plan: &PlanReport) -> String {
     for (i, sink) in plan.sinks.iter().enumerate() {
         let label = format!("{}\\n{}", escape(&sink.using), escape(sink.target.as_deref().unwrap_or("")));
         let _ = writeln!(out, "  sink{i} [label=\"{label}\"];");
-        if let Some(model) = plan.steps.last() {
-            let _ = writeln!(out, "  s{} -> sink{i};", number(plan, &model.id));
+        for step in makers(plan, sink) {
+            let _ = writeln!(out, "  s{step} -> sink{i};");
         }
     }
     out + "}\n"
@@ -59,9 +67,9 @@ pub fn mermaid(plan: &PlanReport) -> String {
     for e in &plan.edges {
         let _ = writeln!(out, "  s{} --> s{}", number(plan, &e.from), number(plan, &e.to));
     }
-    for i in 0..plan.sinks.len() {
-        if let Some(model) = plan.steps.last() {
-            let _ = writeln!(out, "  s{} --> sink{i}", number(plan, &model.id));
+    for (i, sink) in plan.sinks.iter().enumerate() {
+        for step in makers(plan, sink) {
+            let _ = writeln!(out, "  s{step} --> sink{i}");
         }
     }
     out

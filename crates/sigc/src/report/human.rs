@@ -6,7 +6,7 @@ use sigc_compiler::Compiled;
 use sigc_compiler::typed::ColId;
 use sigc_market::Interval;
 use sigc_plan::lookback::Until;
-use sigc_plan::{Op, ValueId};
+use sigc_plan::{Op, SignalKind, ValueId};
 use std::fmt::Write;
 
 /// The whole plan.
@@ -54,10 +54,20 @@ pub fn plan(p: &PlanReport) -> String {
     for m in &p.models {
         let _ = writeln!(out, "Model {} sees {} rows of {}", m.using, m.window, m.inputs.join(", "));
     }
-    let more = if p.emits.columns.is_empty() { String::new() } else { format!(" with {}", p.emits.columns.join(", ")) };
-    let _ = writeln!(out, "Emits {}.{}{more}, one row per symbol and bar", p.emits.frame, p.emits.column);
-    for s in &p.sinks {
-        let _ = writeln!(out, "  to {} {}", s.using, s.target.as_deref().unwrap_or(""));
+    for (i, s) in p.signals.iter().enumerate() {
+        let more = if s.columns.is_empty() { String::new() } else { format!(" with {}", s.columns.join(", ")) };
+        let rows = match &s.when {
+            Some(when) => format!("one row per symbol and bar where {when}"),
+            None => "one row per symbol and bar".into(),
+        };
+        let what = match s.kind {
+            SignalKind::Event => format!("event {} with the value {}.{}", s.name, s.frame, s.column),
+            SignalKind::Prediction => format!("{}.{}", s.frame, s.column),
+        };
+        let _ = writeln!(out, "Emits {what}{more}, {rows}");
+        for sink in p.sinks.iter().filter(|sink| sink.signals.contains(&i)) {
+            let _ = writeln!(out, "  to {} {}", sink.using, sink.target.as_deref().unwrap_or(""));
+        }
     }
     let _ = writeln!(out, "Ops {}, and {} more were asked for and found shared", p.ops.total, p.ops.shared);
     out

@@ -4,7 +4,7 @@ use serde::Serialize;
 use sigc_compiler::Compiled;
 use sigc_compiler::typed::{ColId, What};
 use sigc_diag::{SourceFile, Span};
-use sigc_plan::Origin;
+use sigc_plan::{Origin, SignalKind};
 
 /// A pipeline's plan.
 #[derive(Debug, Serialize)]
@@ -27,8 +27,8 @@ pub struct PlanReport {
     pub ops: OpsReport,
     /// The models.
     pub models: Vec<ModelReport>,
-    /// What is emitted.
-    pub emits: EmitReport,
+    /// What is emitted, in the order of the rows of one instant.
+    pub signals: Vec<SignalReport>,
     /// Where rows go.
     pub sinks: Vec<SinkReport>,
 }
@@ -97,6 +97,12 @@ pub struct StepReport {
     pub inputs: Vec<String>,
     /// What it makes.
     pub outputs: Vec<String>,
+    /// The events it listens to.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub on: Vec<String>,
+    /// When it fires, for an event.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub when: Option<String>,
     /// Its parameters.
     pub params: serde_json::Map<String, serde_json::Value>,
     /// Where it stands.
@@ -156,11 +162,19 @@ pub struct ModelReport {
 
 /// What is emitted.
 #[derive(Debug, Serialize)]
-pub struct EmitReport {
-    /// The frame whose rows are emitted.
+pub struct SignalReport {
+    /// `prediction` or `event`.
+    pub kind: SignalKind,
+    /// The event's name, or the prediction's column.
+    pub name: String,
+    /// The frame whose rows it has.
     pub frame: String,
-    /// The prediction.
+    /// The value.
     pub column: String,
+    /// The column that is true in its rows; null for all.
+    pub when: Option<String>,
+    /// The step it comes from.
+    pub step: String,
     /// Further columns.
     pub columns: Vec<String>,
 }
@@ -172,6 +186,8 @@ pub struct SinkReport {
     pub using: String,
     /// What it writes to.
     pub target: Option<String>,
+    /// What it gets, by position among the signals.
+    pub signals: Vec<usize>,
 }
 
 /// Makes the report of a pipeline without errors; `None` if there is no plan.
@@ -247,6 +263,11 @@ pub fn report(compiled: &Compiled, file: &SourceFile) -> Option<PlanReport> {
             using: step.using.value.clone(),
             inputs,
             outputs: step.makes.iter().map(|&c: &ColId| typed.qualified(c)).collect(),
+            on: step.on.iter().map(|e| typed.qualified(e.value)).collect(),
+            when: match &step.what {
+                Some(What::Event { when, .. }) => Some(when.show(typed)),
+                _ => None,
+            },
             params: step.args.iter().flat_map(|a| a.iter()).map(|(k, v)| (k.to_string(), v.to_json())).collect(),
             span: span(file, step.span),
         }
@@ -275,17 +296,27 @@ pub fn report(compiled: &Compiled, file: &SourceFile) -> Option<PlanReport> {
                 checkpoint: m.checkpoint.clone(),
             })
             .collect(),
-        emits: EmitReport {
-            frame: frame_name(plan.emission_frame()),
-            column: column_name(plan.emission().column),
-            columns: plan.emission().extra.iter().map(|&c| column_name(c)).collect(),
-        },
+        signals: typed
+            .signals
+            .iter()
+            .zip(&plan.signals)
+            .map(|(t, signal)| SignalReport {
+                kind: signal.kind,
+                name: plan.signal_name(signal).to_owned(),
+                frame: frame_name(plan.frame_of(signal)),
+                column: column_name(signal.column),
+                when: signal.when.map(column_name),
+                step: typed.steps[t.step(typed)].id.clone(),
+                columns: signal.extra.iter().map(|&c| column_name(c)).collect(),
+            })
+            .collect(),
         sinks: typed
             .sinks
             .iter()
             .map(|s| SinkReport {
                 using: s.def.info.name.into(),
                 target: s.args.value(s.def.target).map(ToString::to_string),
+                signals: s.gets.iter().map(|(i, _)| *i).collect(),
             })
             .collect(),
     })
