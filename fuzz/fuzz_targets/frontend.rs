@@ -1,5 +1,5 @@
 //! Any bytes through the whole front end: no panic, every label inside the text, fixes that can be applied, and a
-//! plan exactly if there are no errors.
+//! plan exactly if there are no errors. `fuzz/seeds/frontend` has inputs to begin with.
 
 #![no_main]
 
@@ -30,6 +30,7 @@ mod stand_ins {
         intervals: &[],
         respell: |_| None,
         request: None,
+        check: |_| Vec::new(),
     };
 
     static MODEL: ModelStep = ModelStep {
@@ -55,6 +56,7 @@ mod stand_ins {
         },
         check: |_| Vec::new(),
         target: "path",
+        place: Place::File,
     };
 
     pub fn steps() -> [Step; 3] {

@@ -387,7 +387,7 @@ fn step_body(mut decl: StepDecl, map: &Map, diags: &mut Diags) -> StepDecl {
         decl.using = required(&map, "using", decl.kind.span, &what, &using_help(kind), diags)
             .and_then(|n| read::text(n, "`using`", diags));
     }
-    decl.on = part("on");
+    decl.on = part("on").filter(|_| keys.contains(&"on"));
     decl.inputs = part("inputs");
     decl.outputs = part("outputs");
     decl.params = part("params").map(|n| params(&n, diags)).unwrap_or_default();

@@ -3,7 +3,7 @@
 //! The grammar knows operators, names and calls; which functions there are, what a name means and what is a number or a
 //! condition is the compiler's matter. So a new function is no change here.
 
-use super::{Grammar, Place, column, refusal, shorten, word};
+use super::{Grammar, Place, column, refusal, shorten};
 use chumsky::prelude::*;
 use sigc_diag::{Diag, E0242, Span, Spanned};
 
@@ -157,8 +157,8 @@ fn grammar<'a>(place: Place) -> Grammar<'a, Formula> {
         let digits = any().filter(char::is_ascii_digit).repeated().at_least(1);
         let exponent = one_of("eE").then(one_of("+-").or_not()).then(digits);
         let number = digits
-            .then(just('.').then(digits).or_not())
-            .then(exponent.or_not())
+            .then(just('.').then(digits).labelled("the rest of a number").or_not())
+            .then(exponent.labelled("the rest of a number").or_not())
             .to_slice()
             .try_map(|text: &str, span| match text.parse::<f64>() {
                 Ok(x) if x.is_finite() => Ok(FormulaKind::Number(x)),
@@ -166,20 +166,21 @@ fn grammar<'a>(place: Place) -> Grammar<'a, Formula> {
             })
             .boxed();
         let args = formula.clone().separated_by(just(',').labelled("`,`")).at_least(1).collect::<Vec<_>>();
-        let call = word()
-            .map_with(move |name, e| Spanned::new(name.to_owned(), place.part(e.span())))
-            .then(args.delimited_by(just('(').labelled("`(`"), just(')').labelled("`)`")))
-            .map(|(name, args)| FormulaKind::Call { name, args })
-            .boxed();
+        let args = args.delimited_by(just('(').labelled("`(`"), just(')').labelled("`)`"));
         let name = column()
             .try_map(|name: &str, span| match name {
                 "and" | "or" => Err(Rich::custom(span, format!("`{name}` stands between two conditions"))),
                 "not" => Err(Rich::custom(span, "`not` stands before a condition")),
-                _ => Ok(FormulaKind::Name(name.to_owned())),
+                _ => Ok(name.to_owned()),
+            })
+            .map_with(move |name, e| Spanned::new(name, place.part(e.span())))
+            .then(args.or_not())
+            .map(|(name, args)| match args {
+                Some(args) => FormulaKind::Call { name, args },
+                None => FormulaKind::Name(name.value),
             })
             .boxed();
-        let spanned =
-            choice((number, call, name)).map_with(move |kind, e| Formula { kind, span: place.part(e.span()) }).boxed();
+        let spanned = number.or(name).map_with(move |kind, e| Formula { kind, span: place.part(e.span()) }).boxed();
         let inner = formula.delimited_by(just('(').labelled("`(`"), just(')').labelled("`)`"));
         let atom = spanned.or(inner).labelled("a column, a number or `(`").padded().boxed();
 

@@ -4,6 +4,7 @@ mod architecture;
 mod checkpoints;
 mod commands;
 mod generated;
+mod language;
 mod ledger;
 mod pages;
 mod plans;
