@@ -11,6 +11,8 @@ use sigc_diag::{Diag, E0242, Span, Spanned};
 const MOST_CHARS: usize = 2_000;
 /// Parentheses within each other, calls included.
 const DEEPEST: usize = 16;
+/// What an operator stands beside, in messages.
+const OPERAND: &str = "a column, a number or `(`";
 /// Numbers, names, operators and calls.
 const MOST_PARTS: usize = 200;
 
@@ -169,8 +171,7 @@ fn grammar<'a>(place: Place) -> Grammar<'a, Formula> {
         let args = args.delimited_by(just('(').labelled("`(`"), just(')').labelled("`)`"));
         let name = column()
             .try_map(|name: &str, span| match name {
-                "and" | "or" => Err(Rich::custom(span, format!("`{name}` stands between two conditions"))),
-                "not" => Err(Rich::custom(span, "`not` stands before a condition")),
+                "and" | "or" | "not" => Err(Rich::custom(span, "a word of the language is no name")),
                 _ => Ok(name.to_owned()),
             })
             .map_with(move |name, e| Spanned::new(name, place.part(e.span())))
@@ -182,12 +183,12 @@ fn grammar<'a>(place: Place) -> Grammar<'a, Formula> {
             .boxed();
         let spanned = number.or(name).map_with(move |kind, e| Formula { kind, span: place.part(e.span()) }).boxed();
         let inner = formula.delimited_by(just('(').labelled("`(`"), just(')').labelled("`)`"));
-        let atom = spanned.or(inner).labelled("a column, a number or `(`").padded().boxed();
+        let atom = spanned.or(inner).labelled(OPERAND).padded().boxed();
 
         let sign =
             |parser: Grammar<'a, UnaryOp>| parser.map_with(move |op, e| (op, place.part(e.span()))).padded().boxed();
         let minus = sign(just('-').to(UnaryOp::Neg).labelled("`-`").boxed());
-        let signed = minus.repeated().foldr(atom, unary).boxed();
+        let signed = minus.repeated().foldr(atom, unary).labelled(OPERAND).boxed();
         let product = chain(signed, &[BinaryOp::Mul, BinaryOp::Div]);
         let sum = chain(product, &[BinaryOp::Add, BinaryOp::Sub]);
         let comparison =
@@ -237,7 +238,15 @@ pub fn formula(text: &str, at: Span) -> Result<Formula, Diag> {
         }
         Err(errors) => {
             let message = format!("`{}` is not a condition", shorten(text));
-            Err(refusal(&E0242, message, &errors, place).help(help(text, &errors)))
+            let at = errors.first().map_or(0, |e| e.span().start);
+            let (before, rest) = text.split_at_checked(at).unwrap_or((text, ""));
+            let diag = refusal(&E0242, message, &errors, place).help(help(before, rest));
+            let word = rest.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next().unwrap_or("");
+            Err(match word {
+                "and" | "or" => diag.here(format!("`{word}` stands between two conditions")),
+                "not" => diag.here("`not` stands before a condition"),
+                _ => diag,
+            })
         }
     }
 }
@@ -256,9 +265,7 @@ fn depth(text: &str) -> usize {
 }
 
 /// What to write instead: the slips of those who know other languages first.
-fn help(text: &str, errors: &[Rich<char>]) -> &'static str {
-    let at = errors.first().map_or(0, |e| e.span().start);
-    let (before, rest) = text.split_at_checked(at).unwrap_or((text, ""));
+fn help(before: &str, rest: &str) -> &'static str {
     if rest.starts_with(['&', '|']) {
         "write `and` and `or`"
     } else if rest.starts_with('!') || before.ends_with('!') {
