@@ -16,6 +16,7 @@
 
 pub mod expand;
 pub mod graph;
+pub mod hidden;
 pub mod lower;
 mod params;
 mod read;

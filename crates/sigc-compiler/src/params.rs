@@ -65,6 +65,15 @@ fn read_value(spec: &Spec, node: &Node, (step, at): (&str, Span), diags: &mut Di
     {
         return interpolated(spec, text, node.span, diags);
     }
+    if spec.kind == ParamKind::Url && node.as_str().is_some_and(crate::hidden::has_password) {
+        let message = format!("`{}` of `{step}` holds a password", spec.name);
+        let help = format!(
+            "write the address without it, or take the whole of it from outside: `{}: ${{env.NAME}}`; change the password if it was a real one",
+            spec.name
+        );
+        diags.push(Diag::new(&E0233, at, message).here("this step's address").help(help));
+        return None;
+    }
     if spec.nullable && read::is_nothing(node) {
         return Some(Value::Null);
     }

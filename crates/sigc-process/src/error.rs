@@ -119,10 +119,10 @@ fn said(last_words: &str) -> String {
 /// A text of the child in a message: at most 300 characters, no control characters.
 pub(crate) fn shown(text: &str) -> String {
     const MOST: usize = 300;
-    let mut out: String =
-        text.trim().chars().take(MOST).map(|c| if c.is_control() { ' ' } else { c }).collect();
-    if text.trim().chars().nth(MOST).is_some() {
-        out.push('…');
+    let plain: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MOST * 8).collect();
+    let plain = plain.trim();
+    match plain.char_indices().nth(MOST) {
+        Some((at, _)) => format!("{}…", &plain[..at]),
+        None => plain.to_owned(),
     }
-    out
 }

@@ -27,7 +27,11 @@ pub struct Keeper {
 enum State {
     Up(Box<Conversation>),
     /// A thread waits and starts it; dropping the sender ends the wait.
-    Starting { result: Receiver<Result<Conversation, ProcessError>>, why: String, _stop: Sender<()> },
+    Starting {
+        result: Receiver<Result<Conversation, ProcessError>>,
+        why: String,
+        _stop: Sender<()>,
+    },
 }
 
 impl Keeper {

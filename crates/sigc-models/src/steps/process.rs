@@ -94,11 +94,8 @@ fn load(model: &ModelUse, symbols: &[Symbol]) -> Result<LoadedModel, LoadError> 
     let millis = |name: &str, default: u64| {
         Duration::from_millis(model.params.get(name).and_then(Value::as_u64).unwrap_or(default))
     };
-    let program = Program {
-        name: PROCESS.info.name.to_owned(),
-        command: texts(COMMAND.name()),
-        env: texts(ENV.name()),
-    };
+    let program =
+        Program { name: PROCESS.info.name.to_owned(), command: texts(COMMAND.name()), env: texts(ENV.name()) };
     let version = text(model, VERSION.name());
     let hello = hello(model, symbols, version.as_deref());
     let key = format!("{program:?} {}", Value::Object(hello.clone()));
