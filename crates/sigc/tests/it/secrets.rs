@@ -4,15 +4,15 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 /// What is searched for: no part of it may come out, so each value holds it.
-const SECRET: &str = "hunter2";
+const SECRET: &str = "swordfish";
 
 fn sigc(folder: &Path, args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_sigc"))
         .args(args)
         .current_dir(folder)
         .env("NO_COLOR", "1")
-        .env("SIGC_TEST_PASSWORD", "hunter2-\"quoted\"")
-        .env("SIGC_TEST_URL", "http://reader:hunter2%40x@127.0.0.1:9/a/path/of/hunter2?token=hunter2-token")
+        .env("SIGC_TEST_PASSWORD", "swordfish-\"quoted\"")
+        .env("SIGC_TEST_URL", "http://reader:swordfish%40x@127.0.0.1:9/a/path/of/swordfish?token=swordfish-token")
         .output()
         .expect("the program starts")
 }
@@ -100,16 +100,16 @@ for line in sys.stdin:
 fn offline_commands_show_no_secret() {
     let dir = tempfile::tempdir().expect("a scratch folder");
     let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).expect("written");
-    write("holds-secrets.key", "hunter2-from-a-file\n");
+    write("holds-secrets.key", "swordfish-from-a-file\n");
     write("sound.yaml", &table("${file.holds-secrets.key}"));
     for password in [
-        "hunter2",
-        "'hunter2-${x}'",
-        "hunter2-${env.A}",
-        "\"hunter2\\q\"",
-        "[hunter2]",
-        "|\n          hunter2",
-        "\"hunter2",
+        "swordfish",
+        "'swordfish-${x}'",
+        "swordfish-${env.A}",
+        "\"swordfish\\q\"",
+        "[swordfish]",
+        "|\n          swordfish",
+        "\"swordfish",
     ] {
         write("holds-secrets.yaml", &table(password));
         for command in [&["check"] as &[&str], &["plan"], &["expand"]] {
@@ -167,7 +167,8 @@ fn runs_show_no_secret() {
     ] {
         assert_hidden(dir.path(), args, &sigc(dir.path(), args));
     }
-    let args = [&["run", "refused.yaml"] as &[&str], &simulated].concat();
+    let other = [&simulated[..6], &["other-state"]].concat();
+    let args = [&["run", "refused.yaml"] as &[&str], &other].concat();
     let out = sigc(dir.path(), &args);
     let said = String::from_utf8_lossy(&out.stderr).into_owned();
     assert!(said.contains("E0541") && said.contains("I do not like [redacted]"), "{said}");
