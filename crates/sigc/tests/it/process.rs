@@ -143,7 +143,7 @@ fn crashes_lose_nothing_that_was_confirmed() {
     let program = dir.path().join("examples/process/sink.py");
     let sound = std::fs::read_to_string(&program).expect("the sink");
     // The rows are stored, and the process ends before it says so.
-    let crash = "if message['id'] == 2: os._exit(9)\n        say({\"type\": \"ack\"";
+    let crash = "if message['id'] == 1: os._exit(9)\n        say({\"type\": \"ack\"";
     std::fs::write(&program, sound.replace("say({\"type\": \"ack\"", crash)).expect("written");
     let out = sigc(dir.path(), RUN);
     assert_eq!(out.status.code(), Some(1));
