@@ -100,6 +100,10 @@ pub enum ParamKind {
     Symbols,
     /// A list of these words without repeats.
     Choices(&'static [&'static str]),
+    /// A list of texts, not empty.
+    Texts,
+    /// A list of names of environment variables, without repeats.
+    Variables,
     /// A map from column to number.
     Weights,
 }
@@ -130,6 +134,8 @@ impl ParamKind {
             ParamKind::Interval => "an interval such as `15m`".into(),
             ParamKind::Symbols => "a list of symbols such as `[BTCUSDT, ETHUSDT]`".into(),
             ParamKind::Choices(words) => format!("a list of {}", words.join(", ")),
+            ParamKind::Texts => "a list of texts such as `[python3, program.py]`".into(),
+            ParamKind::Variables => "a list of environment variables such as `[API_TOKEN]`".into(),
             ParamKind::Weights => "a map from column to number such as `{rsi_14: 0.5}`".into(),
         }
     }
@@ -338,6 +344,16 @@ impl Param<Vec<String>> {
     /// A list of words.
     pub const fn choices(name: &'static str, doc: &'static str, words: &'static [&'static str]) -> Param<Vec<String>> {
         Param::new(name, doc, ParamKind::Choices(words))
+    }
+
+    /// A list of texts, not empty.
+    pub const fn texts(name: &'static str, doc: &'static str) -> Param<Vec<String>> {
+        Param::new(name, doc, ParamKind::Texts)
+    }
+
+    /// Names of environment variables, whose values are secrets.
+    pub const fn variables(name: &'static str, doc: &'static str) -> Param<Vec<String>> {
+        Param::new(name, doc, ParamKind::Variables)
     }
 }
 

@@ -6,7 +6,7 @@
 
 use crate::read::list;
 use crate::shape::{Grid, ParamDecl, Shape, Signal, StepDecl};
-use sigc_catalog::Catalog;
+use sigc_catalog::{Catalog, ParamKind};
 use sigc_diag::{Diag, Diags, E0211, E0212, E0213, E0214, E0215, E0216, Span, Spanned, W0201, nearest};
 use sigc_syntax::{Entry, Interpolation, Map, Node, Scalar, ScalarStyle, Typed, Value, interpolation, template};
 use std::collections::{BTreeSet, HashMap};
@@ -44,7 +44,7 @@ pub fn expand(mut shape: Shape, catalog: &Catalog, diags: &mut Diags) -> Expande
     let zips = check_zips(&shape, diags);
     let (mut steps, mut lost) = (Vec::new(), Vec::new());
     for step in &shape.steps {
-        let Some(instances) = instances(step, &shape.grids, &zips, &mut used, diags) else {
+        let Some(instances) = instances(step, &shape.grids, &zips, catalog, &mut used, diags) else {
             lost.push(step.clone());
             continue;
         };
@@ -151,12 +151,16 @@ fn instances(
     step: &StepDecl,
     grids: &[Grid],
     zips: &[Vec<usize>],
+    catalog: &Catalog,
     used: &mut BTreeSet<String>,
     diags: &mut Diags,
 ) -> Option<Vec<StepDecl>> {
     // Which grid fills which parameter, in the order written.
     let mut fills: Vec<(usize, usize)> = Vec::new();
     let mut sound = true;
+    let info = step.using.as_ref().and_then(|u| catalog.get(&u.value)).map(|s| s.info());
+    let secrets: Vec<&str> =
+        info.into_iter().flat_map(|i| i.specs().filter(|s| s.kind == ParamKind::Secret).map(|s| s.name)).collect();
     for (p, param) in step.params.iter().enumerate() {
         let Some(text) = param.value.as_str() else { continue };
         match interpolation(text, param.value.span) {
@@ -174,6 +178,8 @@ fn instances(
                 }
             },
             Ok(_) => {}
+            // What stands in place of a secret is reported without being shown, when parameters are read.
+            Err(_) if secrets.contains(&param.name.value.as_str()) => {}
             Err(diag) => {
                 diags.push(diag);
                 sound = false;

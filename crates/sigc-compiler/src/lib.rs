@@ -17,6 +17,7 @@
 pub mod condition;
 pub mod expand;
 pub mod graph;
+pub mod hidden;
 pub mod lower;
 mod params;
 mod read;

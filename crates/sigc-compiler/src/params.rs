@@ -10,6 +10,8 @@ use sigc_syntax::{Interpolation, IntervalText, Node, Typed, Unit, interpolation}
 
 /// Longest universe.
 const MAX_SYMBOLS: usize = 10_000;
+/// Longest list of texts.
+const MAX_TEXTS: usize = 256;
 
 /// Reads a step's parameters. `None` if a required one is missing or one could not be read; all faults are reported.
 pub(crate) fn read_args(info: &'static Info, written: &[ParamDecl], at: Span, diags: &mut Diags) -> Option<Args> {
@@ -62,6 +64,15 @@ fn read_value(spec: &Spec, node: &Node, (step, at): (&str, Span), diags: &mut Di
         && spec.kind != ParamKind::Secret
     {
         return interpolated(spec, text, node.span, diags);
+    }
+    if spec.kind == ParamKind::Url && node.as_str().is_some_and(crate::hidden::has_password) {
+        let message = format!("`{}` of `{step}` holds a password", spec.name);
+        let help = format!(
+            "write the address without it, or take the whole of it from outside: `{}: ${{env.NAME}}`; change the password if it was a real one",
+            spec.name
+        );
+        diags.push(Diag::new(&E0233, at, message).here("this step's address").help(help));
+        return None;
     }
     if spec.nullable && read::is_nothing(node) {
         return Some(Value::Null);
@@ -146,6 +157,10 @@ fn read_value(spec: &Spec, node: &Node, (step, at): (&str, Span), diags: &mut Di
             }
             None => wrong(diags),
         },
+        ParamKind::Texts | ParamKind::Variables => match node.as_seq() {
+            Some(items) => texts(spec, items, node, diags),
+            None => wrong(diags),
+        },
         ParamKind::Weights => match node.as_map() {
             Some(map) => {
                 let mut weights = IndexMap::new();
@@ -187,6 +202,57 @@ fn choice(spec: &Spec, words: &[&str], node: &Node, step: &str, diags: &mut Diag
     }
     diags.push(diag);
     None
+}
+
+/// A list of texts, or of names of environment variables.
+fn texts(spec: &Spec, items: &[Node], node: &Node, diags: &mut Diags) -> Option<Value> {
+    let variables = spec.kind == ParamKind::Variables;
+    if items.len() > MAX_TEXTS || (items.is_empty() && !variables) {
+        let message = format!("`{}` is a list of 1 to {MAX_TEXTS} texts, and has {}", spec.name, items.len());
+        diags.push(Diag::new(&E0210, node.span, message).here("out of range").help(meaning(spec)));
+        return None;
+    }
+    let mut list: Vec<String> = Vec::with_capacity(items.len());
+    let mut sound = true;
+    for item in items {
+        // A number is as good a text as any: `[prog, --port, 80]`.
+        let Some(scalar) = item.as_scalar().filter(|s| s.typed != Typed::Null) else {
+            read::wrong_type(item, &format!("an item of `{}`", spec.name), "a text", diags);
+            sound = false;
+            continue;
+        };
+        let text = scalar.text.as_str();
+        if text.contains("${") {
+            let message = format!("an item of `{}` cannot come from the environment or a file", spec.name);
+            let help = "it would be seen by everybody who lists processes; hand it over in a variable: `env: [NAME]`";
+            diags.push(Diag::new(&E0231, item.span, message).here("not allowed here").help(help));
+            sound = false;
+            continue;
+        }
+        let fault = if text.contains('\0') {
+            Some("holds a zero byte")
+        } else if variables && !is_variable(text) {
+            Some("is not the name of an environment variable")
+        } else if variables && list.iter().any(|name| name == text) {
+            Some("is named twice")
+        } else {
+            None
+        };
+        match fault {
+            Some(fault) => {
+                let message = format!("{text:?} in `{}` {fault}", spec.name);
+                diags.push(Diag::new(&E0210, item.span, message).here("here").help(meaning(spec)));
+                sound = false;
+            }
+            None => list.push(text.to_owned()),
+        }
+    }
+    sound.then_some(Value::Texts(list))
+}
+
+fn is_variable(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
 fn symbols(spec: &Spec, items: &[Node], node: &Node, diags: &mut Diags) -> Option<Value> {

@@ -205,6 +205,11 @@ fn param(spec: &Spec, grids: bool) -> Value {
         ParamKind::Interval => json!({ "$ref": "#/$defs/interval" }),
         ParamKind::Symbols => json!({ "type": "array", "minItems": 1, "uniqueItems": true, "items": text }),
         ParamKind::Choices(words) => json!({ "type": "array", "uniqueItems": true, "items": { "enum": words } }),
+        ParamKind::Texts => json!({ "type": "array", "minItems": 1, "items": text }),
+        ParamKind::Variables => {
+            let name = json!({ "type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$" });
+            json!({ "type": "array", "uniqueItems": true, "items": name })
+        }
         ParamKind::Weights => json!({ "type": "object", "additionalProperties": { "type": "number" } }),
     };
     let mut any = vec![own];

@@ -176,4 +176,6 @@ codes! {
     E0541 "sink-denied"
     E0542 "sink-unfit"
     E0543 "sink-unsupported"
+    E0560 "process-not-allowed"
+    E0561 "process-fails"
 }

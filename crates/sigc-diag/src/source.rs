@@ -17,6 +17,7 @@ pub struct SourceFile {
     name: String,
     text: String,
     line_starts: Vec<usize>,
+    shown: Option<String>,
 }
 
 impl SourceFile {
@@ -24,7 +25,7 @@ impl SourceFile {
     pub fn new(name: impl Into<String>, text: impl Into<String>) -> Self {
         let text = text.into();
         let line_starts = std::iter::once(0).chain(text.match_indices('\n').map(|(i, _)| i + 1)).collect();
-        SourceFile { name: name.into(), text, line_starts }
+        SourceFile { name: name.into(), text, line_starts, shown: None }
     }
 
     /// As the user named it.
@@ -35,6 +36,32 @@ impl SourceFile {
     /// The whole text.
     pub fn text(&self) -> &str {
         &self.text
+    }
+
+    /// Shows asterisks instead of these places from now on. Characters keep their number and their bytes, so that
+    /// every place stays where it is.
+    pub fn hide(&mut self, spans: &[Span]) {
+        for span in spans {
+            let before = self.shown.as_deref().unwrap_or(&self.text);
+            let (Some(head), Some(part), Some(tail)) =
+                (before.get(..span.start as usize), before.get(span.range()), before.get(span.end as usize..))
+            else {
+                continue;
+            };
+            let veil = |c: char| match c.len_utf8() {
+                _ if c == '\n' || c == '\r' => c,
+                1 => '*',
+                2 => '·',
+                3 => '•',
+                _ => '𝄽',
+            };
+            self.shown = Some(format!("{head}{}{tail}", part.chars().map(veil).collect::<String>()));
+        }
+    }
+
+    /// The text as it may be shown.
+    pub fn shown(&self) -> &str {
+        self.shown.as_deref().unwrap_or(&self.text)
     }
 
     /// The text of a span; empty where the span does not fit the text.

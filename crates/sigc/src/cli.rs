@@ -158,6 +158,9 @@ pub struct Backfill {
     /// Replace the file if it is there.
     #[arg(long)]
     pub overwrite: bool,
+    /// Let models of the pipeline start child processes.
+    #[arg(long)]
+    pub allow_process: bool,
 }
 
 /// `sigc verify`
@@ -180,6 +183,9 @@ pub struct Verify {
     /// Seed of the random choices.
     #[arg(long, default_value_t = 7)]
     pub seed: u64,
+    /// Let models of the pipeline start child processes.
+    #[arg(long)]
+    pub allow_process: bool,
     /// Print one JSON object.
     #[arg(long)]
     pub json: bool,

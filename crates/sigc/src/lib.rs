@@ -25,6 +25,8 @@ pub mod terminal;
 use clap::Parser;
 use cli::{Cli, Command};
 use failure::Outcome;
+use std::panic::{self, PanicHookInfo};
+use std::sync::{Mutex, PoisonError};
 use terminal::Terminal;
 
 /// Runs the command line of this process; gives its exit status.
@@ -32,9 +34,26 @@ pub fn run() -> u8 {
     run_with(extension::Extension::default())
 }
 
-/// [`run`] with further steps and sinks: the `main` of a program of one's own.
+/// [`run`] with further steps and sinks: the `main` of a program of one's own. A panic ends it with a message and the
+/// status 101.
 pub fn run_with(extension: extension::Extension) -> u8 {
     extension::extend(extension);
+    panic::set_hook(Box::new(remember));
+    panic::catch_unwind(command).unwrap_or_else(|_| {
+        internal_fault(&LAST_PANIC.lock().unwrap_or_else(PoisonError::into_inner));
+        101
+    })
+}
+
+/// What the last panic said. Libraries that read damaged files may panic; where that is expected it is caught and
+/// becomes a coded error, so nothing is printed until it is clear that nobody caught it.
+static LAST_PANIC: Mutex<String> = Mutex::new(String::new());
+
+fn remember(info: &PanicHookInfo<'_>) {
+    *LAST_PANIC.lock().unwrap_or_else(PoisonError::into_inner) = info.to_string();
+}
+
+fn command() -> u8 {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -57,7 +76,7 @@ pub fn run_with(extension: extension::Extension) -> u8 {
 }
 
 /// Says that sigc itself is at fault; the exit status is then 101.
-pub fn internal_fault(what: &str) {
+fn internal_fault(what: &str) {
     let mut term = Terminal::new(cli::Color::Never, false);
     term.note(&format!(
         "error: sigc has a fault: {what}\n  help: the pipeline is not to blame; please report this with the command and the files"

@@ -79,7 +79,7 @@ pub fn build(
     term: &mut Terminal,
 ) -> Result<RunSpec, Failure> {
     let symbols = universe(plan);
-    let models = load_models(plan, &symbols)?;
+    let models = load_models(plan, &symbols, wanted.may_spawn)?;
     let outputs: Vec<ColumnId> =
         std::iter::once(plan.emission().column).chain(plan.emission().extra.iter().copied()).collect();
     let engine = Engine::new(plan, &outputs).map_err(|e| engine_failure(e, &symbols, plan))?;

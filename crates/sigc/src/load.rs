@@ -4,6 +4,7 @@ use crate::catalog::catalog;
 use crate::failure::Failure;
 use crate::host::OsHost;
 use crate::terminal::Terminal;
+use sigc_compiler::hidden::Hidden;
 use sigc_compiler::{Compiled, compile_tree};
 use sigc_diag::emit::{Checked, Format, render};
 use sigc_diag::{Diag, Diags, SourceFile};
@@ -33,13 +34,18 @@ pub fn load(path: &Path) -> Result<Loaded, Failure> {
         Some((text, tree)) => (text, tree),
         None => (String::from_utf8_lossy(&bytes).into_owned(), empty_tree()),
     };
-    let compiled = if diags.has_errors() && tree.root.is_hole() {
+    let hidden = Hidden::find(&tree, &text, &catalog());
+    let mut compiled = if diags.has_errors() && tree.root.is_hole() {
         Compiled { tree, expanded: None, typed: None, dag: None, scheduled: None, plan: None, diags }
     } else {
         compile_tree(tree, diags, &catalog(), &OsHost)
     };
-    let diags = compiled.diags.clone().sorted();
-    Ok(Loaded { file: SourceFile::new(name, text), compiled, diags })
+    let mut diags = compiled.diags.clone().sorted();
+    hidden.clean(&mut diags);
+    hidden.clean_stages(&mut compiled);
+    let mut file = SourceFile::new(name, text);
+    file.hide(hidden.spans());
+    Ok(Loaded { file, compiled, diags })
 }
 
 /// Reads and compiles a file that must be free of errors: findings go to standard error.

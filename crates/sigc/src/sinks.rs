@@ -5,7 +5,7 @@ use crate::failure::Failure;
 use crate::run_failure::sink_failure;
 use crate::secrets::Secrets;
 use crate::terminal::Terminal;
-use sigc_catalog::{Args, BATCH_DELAY_MS, BATCH_ROWS, Place, TIMEOUT_MS, Value};
+use sigc_catalog::{Args, BATCH_DELAY_MS, BATCH_ROWS, ParamKind, Place, TIMEOUT_MS, Value};
 use sigc_compiler::typed::{TSink, Typed};
 use sigc_diag::Span;
 use sigc_plan::{Plan, SignalKind};
@@ -122,6 +122,11 @@ fn ready(sink: &TSink, secrets: &mut Secrets) -> Result<(&'static Driver, Args),
     for spec in info.specs().filter(|s| s.kind.comes_from_outside()) {
         if let Some(Value::Text(text)) = sink.args.value(spec.name) {
             args.insert(spec.name, Value::Text(secrets.resolve(text)?));
+        }
+    }
+    for spec in info.specs().filter(|s| s.kind == ParamKind::Variables) {
+        if let Some(Value::Texts(names)) = sink.args.value(spec.name) {
+            names.iter().try_for_each(|name| secrets.variable(name))?;
         }
     }
     Ok((driver, args))

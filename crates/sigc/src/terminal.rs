@@ -1,6 +1,7 @@
 //! Where output goes: results to standard output, everything else to standard error.
 
 use crate::cli::Color;
+use crate::secrets::redacted;
 use sigc_diag::emit::Style;
 use std::io::{IsTerminal, Write};
 
@@ -49,6 +50,7 @@ impl Terminal {
 
     /// A result. A reader that has gone away (`| head`) is not an error.
     pub fn print(&mut self, text: &str) {
+        let text = redacted(text);
         let _ = self.out.write_all(text.as_bytes());
         if !text.ends_with('\n') {
             let _ = self.out.write_all(b"\n");
@@ -62,6 +64,7 @@ impl Terminal {
 
     /// A note or an error.
     pub fn note(&mut self, text: &str) {
+        let text = redacted(text);
         let _ = self.out.flush();
         let mut err = std::io::stderr().lock();
         let _ = err.write_all(text.as_bytes());

@@ -40,7 +40,7 @@ impl Excerpt {
     /// The lines around `spans`. A span over several lines marks its part of the first one. Lines longer than
     /// `room` characters are cut around what is marked in them.
     pub fn new(file: &SourceFile, spans: &[Span], room: usize, unicode: bool) -> Excerpt {
-        let text = file.text();
+        let text = file.shown();
         let mut lines: BTreeMap<usize, Range<usize>> = BTreeMap::new();
         let mut fitted = Vec::with_capacity(spans.len());
         for &span in spans {

@@ -32,6 +32,14 @@ pub enum LoadError {
         /// What the plan gives.
         given: String,
     },
+    /// The child process cannot be started.
+    #[error("`{using}`: {source}")]
+    Process {
+        /// The model step.
+        using: String,
+        /// Why.
+        source: sigc_process::ProcessError,
+    },
     /// The files cannot be used.
     #[error(transparent)]
     Model(#[from] ModelError),

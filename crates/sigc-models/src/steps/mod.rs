@@ -4,6 +4,7 @@ mod host;
 mod linear;
 mod load;
 mod onnx;
+mod process;
 mod pytorch_bilstm;
 
 pub use load::{LoadError, LoadedModel, load};
@@ -22,9 +23,14 @@ struct Kind {
 }
 
 /// All model steps.
-static MODELS: &[Kind] = &[linear::KIND, onnx::KIND, pytorch_bilstm::KIND];
+static MODELS: &[Kind] = &[linear::KIND, onnx::KIND, process::KIND, pytorch_bilstm::KIND];
 
 /// All steps of this crate, for the catalog.
 pub fn steps() -> impl Iterator<Item = Step> {
     MODELS.iter().map(|k| Step::Model(k.def))
+}
+
+/// True if loading a model of this step starts a child process: the caller must have leave for that.
+pub fn starts_process(using: &str) -> bool {
+    process::starts_process(using)
 }

@@ -39,7 +39,7 @@ pub fn run(args: &Backfill, term: &mut Terminal) -> Outcome {
     let recorded = read(plan, &args.bars, &args.recorded, term)?;
     let threads = args.threads.unwrap_or_else(cores).max(1);
     let uses_model = columns.iter().any(|&c| is_modelled(plan, c));
-    let models = ModelPool::new(plan, &recorded.symbols, if uses_model { threads } else { 0 })?;
+    let models = ModelPool::new(plan, &recorded.symbols, if uses_model { threads } else { 0 }, args.allow_process)?;
     let engine = Engine::new(plan, &columns).map_err(|e| engine_failure(e, &recorded.symbols, plan))?;
     let by_symbol = recorded.by_symbol();
     let inputs = Recorded::inputs(&by_symbol);
@@ -108,12 +108,12 @@ fn is_modelled(plan: &Plan, c: ColumnId) -> bool {
 pub struct ModelPool(Mutex<Vec<Vec<Box<dyn Predict>>>>);
 
 impl ModelPool {
-    /// Loads `n` sets.
+    /// Loads `n` sets; `may_spawn` if they may be child processes.
     ///
     /// # Errors
     /// If a model cannot be loaded.
-    pub fn new(plan: &Plan, symbols: &[Symbol], n: usize) -> Result<ModelPool, Failure> {
-        let sets: Result<Vec<_>, Failure> = (0..n).map(|_| load_models(plan, symbols)).collect();
+    pub fn new(plan: &Plan, symbols: &[Symbol], n: usize, may_spawn: bool) -> Result<ModelPool, Failure> {
+        let sets: Result<Vec<_>, Failure> = (0..n).map(|_| load_models(plan, symbols, may_spawn)).collect();
         Ok(ModelPool(Mutex::new(sets?)))
     }
 

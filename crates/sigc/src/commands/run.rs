@@ -34,7 +34,7 @@ pub fn run(args: &Run, term: &mut Terminal) -> Outcome {
         return Err(Failure::usage("`--simulate` and `--replay` exclude each other", "leave one of them out"));
     }
     let recorded = read(plan, &args.replay, &args.recorded, term)?;
-    let mut models = load_models(plan, &recorded.symbols)?;
+    let mut models = load_models(plan, &recorded.symbols, args.allow_process)?;
     let ways = Ways { run_id: None, marks: false, apart: None, shared_too: true, may_spawn: args.allow_process };
     let mut sinks: Vec<SinkSlot> = open_sinks(plan, typed, ways, &mut Secrets::new(), term)?
         .into_iter()

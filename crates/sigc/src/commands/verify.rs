@@ -18,7 +18,7 @@ pub fn run(args: &Verify, term: &mut Terminal) -> Outcome {
     let recorded = read(plan, &args.bars, &args.recorded, term)?;
     let threads = cores();
     // The batch run takes a set per thread, the stream one per symbol.
-    let pool = ModelPool::new(plan, &recorded.symbols, threads + recorded.symbols.len())?;
+    let pool = ModelPool::new(plan, &recorded.symbols, threads + recorded.symbols.len(), args.allow_process)?;
     let options = Options { splits: args.splits, restarts: args.restarts, seed: args.seed, threads };
     let progress = Progress::start(term, "verifying", 1);
     let report = verify(plan, &recorded.by_symbol(), &|| pool.take(plan), options, &mut |what, done, total| {

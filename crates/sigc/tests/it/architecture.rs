@@ -13,10 +13,12 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("sigc-compiler", &["sigc-syntax", "sigc-diag", "sigc-catalog", "sigc-plan", "sigc-market"]),
     ("sigc-library", &["sigc-catalog", "sigc-plan", "sigc-market"]),
     ("sigc-engine", &["sigc-plan", "sigc-market"]),
+    // Knows nothing of pipelines: lines in, lines out.
+    ("sigc-process", &[]),
     ("sigc-runtime", &["sigc-engine", "sigc-catalog", "sigc-plan", "sigc-market"]),
     // The nearest name, for files with a misspelt column, is all connectors take from diagnostics.
-    ("sigc-connectors", &["sigc-runtime", "sigc-catalog", "sigc-diag", "sigc-market"]),
-    ("sigc-models", &["sigc-catalog", "sigc-engine", "sigc-plan", "sigc-market"]),
+    ("sigc-connectors", &["sigc-runtime", "sigc-catalog", "sigc-diag", "sigc-market", "sigc-process"]),
+    ("sigc-models", &["sigc-catalog", "sigc-engine", "sigc-plan", "sigc-market", "sigc-process"]),
     ("sigc-journal", &["sigc-runtime", "sigc-plan", "sigc-market"]),
     ("sigc-live", &["sigc-connectors", "sigc-journal", "sigc-runtime", "sigc-engine", "sigc-plan", "sigc-market"]),
     // The generator of seeded bars is all the exchange takes from the connectors: it must not share a parser with them.

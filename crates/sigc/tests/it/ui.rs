@@ -8,6 +8,7 @@
 
 use crate::checkpoints::Checkpoints;
 use sigc::catalog::catalog;
+use sigc_compiler::hidden::Hidden;
 use sigc_compiler::{Compiled, compile, compile_tree};
 use sigc_diag::emit::{Checked, Format, Style, render};
 use sigc_diag::{Diag, Diags, SourceFile};
@@ -71,8 +72,12 @@ fn check(bytes: &[u8], host: &Checkpoints) -> (SourceFile, Vec<Diag>, Option<Com
     let Some((text, tree)) = sigc_syntax::parse_bytes(bytes, &mut diags) else {
         return (SourceFile::new("in.yaml", String::from_utf8_lossy(bytes)), diags.sorted(), None);
     };
+    let hidden = Hidden::find(&tree, &text, &catalog());
     let compiled = compile_tree(tree, diags, &catalog(), host);
-    (SourceFile::new("in.yaml", text), compiled.diags.clone().sorted(), Some(compiled))
+    let (mut file, mut diags) = (SourceFile::new("in.yaml", text), compiled.diags.clone().sorted());
+    file.hide(hidden.spans());
+    hidden.clean(&mut diags);
+    (file, diags, Some(compiled))
 }
 
 #[test]
