@@ -125,7 +125,7 @@ fn ready(sink: &TSink, secrets: &mut Secrets) -> Result<(&'static Driver, Args),
 }
 
 /// What a sink gets.
-fn subscriptions(sink: &TSink) -> Vec<Subscription> {
+pub fn subscriptions(sink: &TSink) -> Vec<Subscription> {
     vec![Subscription { signal: 0, extra: sink.extra.clone() }]
 }
 
@@ -143,7 +143,7 @@ fn schema(plan: &Plan, sink: &TSink, ways: Ways<'_>) -> RecordSchema {
         plan: plan.fingerprint().to_string(),
         run_id: ways.run_id.map(str::to_owned),
         signals: plan.signals.iter().map(signal).collect(),
-        extra: sink.extra.iter().map(|&i| name(plan.emission().extra[i])).collect(),
+        extra: sink.extra.iter().map(|&i| name(plan.signals[0].extra[i])).collect(),
         marks: ways.marks,
     }
 }

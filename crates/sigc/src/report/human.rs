@@ -54,10 +54,19 @@ pub fn plan(p: &PlanReport) -> String {
     for m in &p.models {
         let _ = writeln!(out, "Model {} sees {} rows of {}", m.using, m.window, m.inputs.join(", "));
     }
-    let more = if p.emits.columns.is_empty() { String::new() } else { format!(" with {}", p.emits.columns.join(", ")) };
-    let _ = writeln!(out, "Emits {}.{}{more}, one row per symbol and bar", p.emits.frame, p.emits.column);
+    for s in &p.signals {
+        let more = if s.columns.is_empty() { String::new() } else { format!(" with {}", s.columns.join(", ")) };
+        let rows = match &s.when {
+            Some(when) => format!("one row per symbol and bar where {when} is true"),
+            None => "one row per symbol and bar".into(),
+        };
+        let name = if s.name == s.column { String::new() } else { format!("{} = ", s.name) };
+        let _ = writeln!(out, "Emits {name}{}.{}{more}, {rows}", s.frame, s.column);
+    }
     for s in &p.sinks {
-        let _ = writeln!(out, "  to {} {}", s.using, s.target.as_deref().unwrap_or(""));
+        let gets: Vec<&str> = s.signals.iter().map(|s| s.signal.as_str()).collect();
+        let of = if p.signals.len() > 1 { format!(": {}", gets.join(", ")) } else { String::new() };
+        let _ = writeln!(out, "  to {} {}{of}", s.using, s.target.as_deref().unwrap_or(""));
     }
     let _ = writeln!(out, "Ops {}, and {} more were asked for and found shared", p.ops.total, p.ops.shared);
     out

@@ -1,10 +1,12 @@
 //! A plan as data: what `sigc plan --format json` prints, and what the other formats draw.
 
+use crate::sinks::subscriptions;
 use serde::Serialize;
 use sigc_compiler::Compiled;
-use sigc_compiler::typed::{ColId, What};
+use sigc_compiler::typed::{ColId, TSink, What};
 use sigc_diag::{SourceFile, Span};
-use sigc_plan::Origin;
+use sigc_plan::{Origin, Signal, SignalKind};
+use sigc_runtime::Subscription;
 
 /// A pipeline's plan.
 #[derive(Debug, Serialize)]
@@ -28,7 +30,7 @@ pub struct PlanReport {
     /// The models.
     pub models: Vec<ModelReport>,
     /// What is emitted.
-    pub emits: EmitReport,
+    pub signals: Vec<SignalReport>,
     /// Where rows go.
     pub sinks: Vec<SinkReport>,
 }
@@ -156,11 +158,17 @@ pub struct ModelReport {
 
 /// What is emitted.
 #[derive(Debug, Serialize)]
-pub struct EmitReport {
+pub struct SignalReport {
+    /// What people call it.
+    pub name: String,
+    /// `prediction` or `event`.
+    pub kind: SignalKind,
     /// The frame whose rows are emitted.
     pub frame: String,
-    /// The prediction.
+    /// The value.
     pub column: String,
+    /// The column that is true where there is one; null if there is one in every row.
+    pub when: Option<String>,
     /// Further columns.
     pub columns: Vec<String>,
 }
@@ -172,6 +180,17 @@ pub struct SinkReport {
     pub using: String,
     /// What it writes to.
     pub target: Option<String>,
+    /// What it gets.
+    pub signals: Vec<SubscriptionReport>,
+}
+
+/// What a sink gets of a signal.
+#[derive(Debug, Serialize)]
+pub struct SubscriptionReport {
+    /// The signal's name.
+    pub signal: String,
+    /// The further columns.
+    pub columns: Vec<String>,
 }
 
 /// Makes the report of a pipeline without errors; `None` if there is no plan.
@@ -254,6 +273,25 @@ pub fn report(compiled: &Compiled, file: &SourceFile) -> Option<PlanReport> {
     let is_live = |i: &usize| s.dag.order.contains(i);
     let edges = s.dag.edges.iter().filter(|(a, b)| is_live(a) && is_live(b));
     let column_name = |c: sigc_plan::ColumnId| plan.column(c).name.clone();
+    let names = plan.signal_names();
+    let signal = |(s, name): (&Signal, &String)| SignalReport {
+        name: name.clone(),
+        kind: s.kind,
+        frame: frame_name(plan.frame_of(s)),
+        column: column_name(s.column),
+        when: s.when.map(column_name),
+        columns: s.extra.iter().map(|&c| column_name(c)).collect(),
+    };
+    let gets = |s: &Subscription| {
+        let signal = plan.signals.get(usize::from(s.signal))?;
+        let columns = s.extra.iter().filter_map(|&i| signal.extra.get(i)).map(|&c| column_name(c));
+        Some(SubscriptionReport { signal: names[usize::from(s.signal)].clone(), columns: columns.collect() })
+    };
+    let sink = |s: &TSink| SinkReport {
+        using: s.def.info.name.into(),
+        target: s.args.value(s.def.target).map(ToString::to_string),
+        signals: subscriptions(s).iter().filter_map(gets).collect(),
+    };
     Some(PlanReport {
         name: plan.name.clone(),
         fingerprint: plan.fingerprint().to_string(),
@@ -275,19 +313,8 @@ pub fn report(compiled: &Compiled, file: &SourceFile) -> Option<PlanReport> {
                 checkpoint: m.checkpoint.clone(),
             })
             .collect(),
-        emits: EmitReport {
-            frame: frame_name(plan.emission_frame()),
-            column: column_name(plan.emission().column),
-            columns: plan.emission().extra.iter().map(|&c| column_name(c)).collect(),
-        },
-        sinks: typed
-            .sinks
-            .iter()
-            .map(|s| SinkReport {
-                using: s.def.info.name.into(),
-                target: s.args.value(s.def.target).map(ToString::to_string),
-            })
-            .collect(),
+        signals: plan.signals.iter().zip(&names).map(signal).collect(),
+        sinks: typed.sinks.iter().map(sink).collect(),
     })
 }
 
