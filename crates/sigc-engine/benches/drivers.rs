@@ -12,7 +12,7 @@
 //! volume as `f64`, each bar by bar and within a bar symbol by symbol. `benches/peers.py` writes one and sets both.
 
 use criterion::{BatchSize, Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
-use sigc_engine::{Columns, Engine, Live, PanelInput, PanelOptions, PanelSink, RowSink, run_panel};
+use sigc_engine::{Columns, Engine, Live, PanelInput, PanelOptions, PanelSink, RowSink, Warm, run_panel};
 use sigc_market::{Bar, Field, Interval, Symbol, Ts};
 use sigc_plan::*;
 use std::fmt::Write;
@@ -159,7 +159,7 @@ fn random_walk(symbol: usize) -> Vec<Bar> {
 struct Drain(f64);
 
 impl RowSink for Drain {
-    fn row(&mut self, _: FrameId, _: Ts, cells: &[f64], _: bool) {
+    fn row(&mut self, _: FrameId, _: Ts, cells: &[f64], _: Warm<'_>) {
         self.0 += cells[0];
     }
 }
@@ -171,7 +171,7 @@ impl PanelSink for Drain {
         _: FrameId,
         _: i64,
         columns: &[&[f64]],
-        _: &[bool],
+        _: &[i64],
     ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         self.0 += columns.iter().map(|c| c[0]).sum::<f64>();
         Ok(())
@@ -198,7 +198,7 @@ fn run(engine: &Engine, bars: &[Vec<Bar>], sink: &mut dyn PanelSink) {
 fn last_rows(set: &str, plan: &Plan, bars: &[Vec<Bar>]) -> String {
     struct Last(Vec<f64>);
     impl RowSink for Last {
-        fn row(&mut self, _: FrameId, _: Ts, cells: &[f64], _: bool) {
+        fn row(&mut self, _: FrameId, _: Ts, cells: &[f64], _: Warm<'_>) {
             self.0 = cells.to_vec();
         }
     }

@@ -29,7 +29,8 @@ pub(crate) struct Inner {
 }
 
 impl Engine {
-    /// Compiles what `outputs` need. If the emission's prediction is among them, so are the columns beside it.
+    /// Compiles what `outputs` need, and nothing else: each column is computed, and waits to be warm, for itself.
+    /// Signals are read from their columns, all of which [`Plan::signal_columns`] lists.
     ///
     /// # Errors
     /// A plan that is not well formed, a column that it does not have, windows beyond what one lane may hold.

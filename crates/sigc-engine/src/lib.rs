@@ -8,7 +8,7 @@
 //!
 //! Read in this order: `ops` (what each op computes, twice: plainly and for lanes), `program` (a plan as a flat
 //! list of steps over one block of cells), `machine` (that block and its run), `cpu` (that run, compiled twice),
-//! `warmth` (when a row may be emitted), then the drivers.
+//! `warmth` (when a cell may be used), then the drivers.
 //!
 //! Pure: no clock, no input or output, no allocation per bar. What must stay true is that a cell is a function of the
 //! bars and the row number only, never of how they were cut into runs or of the lanes beside it.
@@ -32,4 +32,4 @@ pub use error::{BarFault, EngineError, PredictError, SnapshotError};
 pub use live::{Live, Outcome, RowSink};
 pub use panel::{Columns, PanelInput, PanelOptions, PanelSink, PanelStats, run_panel};
 pub use predict::{Predict, PredictFaults};
-pub use warmth::Warmth;
+pub use warmth::{Warm, Warmth};

@@ -9,16 +9,16 @@ use crate::machine::{Cursor, Machine};
 use crate::predict::ask;
 use crate::source::{self, LONGEST_GAP, bar_cells, bar_error, gap_cells};
 use crate::warmth::Settling;
-use crate::{BarFault, EngineError, Predict, PredictFaults, Warmth};
+use crate::{BarFault, EngineError, Predict, PredictFaults, Warm, Warmth};
 use sigc_market::{Bar, NULL, Ts};
-use sigc_plan::{FrameId, Gap, ModelId};
+use sigc_plan::{ColumnId, FrameId, Gap, ModelId};
 use std::sync::Arc;
 
 /// Takes the rows of a step.
 pub trait RowSink {
     /// One row that closed: instant by instant, frames in the plan's order. `cells` are the frame's output columns in
-    /// the order asked for, null as NaN; `warm` says that the row may be emitted.
-    fn row(&mut self, frame: FrameId, open_time: Ts, cells: &[f64], warm: bool);
+    /// the order asked for, null as NaN; `warm` says which of them may be used.
+    fn row(&mut self, frame: FrameId, open_time: Ts, cells: &[f64], warm: Warm<'_>);
 }
 
 /// What a step did.
@@ -140,9 +140,14 @@ impl Live {
         }
     }
 
-    /// How far the lane is from its first warm row.
+    /// How far the lane is from having all output columns warm.
     pub fn warmth(&self) -> Warmth {
-        self.settling.warmth(&self.engine, &self.machine)
+        self.settling.warmth(&self.engine, &self.machine, |_| true)
+    }
+
+    /// How far the lane is from having these output columns warm.
+    pub fn warmth_of(&self, columns: &[ColumnId]) -> Warmth {
+        self.settling.warmth(&self.engine, &self.machine, |c| columns.contains(&c))
     }
 
     /// The position in the universe.
@@ -306,7 +311,7 @@ impl Live {
         if wanted && self.machine.window(model, 0, 0, window) {
             match ask(&mut *models[id.index()], self.symbol, window) {
                 Ok(value) => y = value,
-                Err(error) => faults.add(error),
+                Err(error) => faults.add(id, error),
             }
         }
         self.machine.append(&engine.live, model.out as usize, 1)[0] = [y];
@@ -323,7 +328,7 @@ impl Live {
             for &(_, operand) in &info.outputs {
                 self.row.push(self.machine.newest(operand, 1)[0][0]);
             }
-            let warm = rows.last >= self.settling.warm_from(f);
+            let warm = Warm::new(rows.last, self.settling.warm_from(info));
             out.row(FrameId::new(f), info.interval.open_of(rows.last), &self.row, warm);
             outcome.rows += 1;
         }

@@ -47,7 +47,8 @@ pub struct PanelInput<'a> {
 /// Takes the rows of a panel, column by column.
 pub trait PanelSink {
     /// Rows `first_row..` of one symbol and frame, behind those it was given before. `columns` are the frame's output
-    /// columns in the order asked for, null as NaN; `warm` tells for each row whether it may be emitted.
+    /// columns in the order asked for, null as NaN; `warm_from` tells for each of them the first row whose cell may be
+    /// used, which is behind the block's if there is none yet.
     ///
     /// # Errors
     /// Whatever keeps it from taking them; the run ends with it.
@@ -57,7 +58,7 @@ pub trait PanelSink {
         frame: FrameId,
         first_row: i64,
         columns: &[&[f64]],
-        warm: &[bool],
+        warm_from: &[i64],
     ) -> Result<(), Box<dyn std::error::Error + Send + Sync>>;
 }
 
@@ -208,9 +209,9 @@ impl Delivery<'_> {
             let width = frames[block.frame].outputs.len();
             columns.clear();
             columns.extend((0..width).map(|c| &tile.cells[block.cells + c * block.rows..][..block.rows]));
-            let warm = &tile.warm[block.warm..block.warm + block.rows];
+            let warm_from = &tile.warm_from[block.warm_from..][..width];
             self.sink
-                .block(block.symbol, FrameId::new(block.frame), block.first_row, &columns, warm)
+                .block(block.symbol, FrameId::new(block.frame), block.first_row, &columns, warm_from)
                 .map_err(EngineError::Sink)?;
             rows += block.rows as u64;
         }

@@ -1,6 +1,7 @@
 //! What a model is to the engine.
 
 use crate::PredictError;
+use sigc_plan::ModelId;
 
 /// A model that the engine asks for one number.
 pub trait Predict: Send {
@@ -24,16 +25,23 @@ pub struct PredictFaults {
     pub count: u64,
     /// Why the last one did.
     pub last: Option<PredictError>,
+    /// The models that failed, each once.
+    pub models: Vec<ModelId>,
 }
 
 impl PredictFaults {
-    pub(crate) fn add(&mut self, error: PredictError) {
-        self.count += 1;
-        self.last = Some(error);
+    pub(crate) fn add(&mut self, model: ModelId, error: PredictError) {
+        self.merge(PredictFaults { count: 1, last: Some(error), models: vec![model] });
     }
 
-    pub(crate) fn merge(&mut self, other: PredictFaults) {
+    /// Adds those of a later step.
+    pub fn merge(&mut self, other: PredictFaults) {
         self.count += other.count;
         self.last = other.last.or(self.last.take());
+        for model in other.models {
+            if !self.models.contains(&model) {
+                self.models.push(model);
+            }
+        }
     }
 }

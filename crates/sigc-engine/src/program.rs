@@ -122,8 +122,10 @@ pub(crate) struct FrameInfo {
     pub(crate) inputs: Vec<(Field, u32)>,
     /// Output columns.
     pub(crate) outputs: Vec<(ColumnId, Operand)>,
-    /// What its rows wait for to be warm.
+    /// Their values: what each waits for to be warm.
     pub(crate) roots: Vec<ValueId>,
+    /// Outputs of the frames before this one.
+    pub(crate) outputs_before: usize,
 }
 
 /// Rows of one frame looked up from another.
@@ -202,11 +204,7 @@ pub(crate) fn compile(plan: &Plan, outputs: &[ColumnId]) -> Result<Program, Engi
     if let Some(&c) = outputs.iter().find(|c| c.index() >= plan.columns.len()) {
         return Err(EngineError::UnknownColumn(c));
     }
-    let emits = outputs.contains(&plan.emission().column);
-    let mut roots: Vec<ValueId> = outputs.iter().map(|&c| plan.column(c).value).collect();
-    if emits {
-        roots.extend(plan.roots());
-    }
+    let roots: Vec<ValueId> = outputs.iter().map(|&c| plan.column(c).value).collect();
     let mut builder = Builder::new(plan, &roots);
     builder.take_histories(outputs);
     builder.build();
@@ -218,8 +216,10 @@ pub(crate) fn compile(plan: &Plan, outputs: &[ColumnId]) -> Result<Program, Engi
         frame.outputs.push((c, operand));
         frame.roots.push(column.value);
     }
-    if emits {
-        program.frames[plan.emission_frame().index()].roots = plan.roots();
+    let mut before = 0;
+    for frame in &mut program.frames {
+        frame.outputs_before = before;
+        before += frame.outputs.len();
     }
     let rows = program.slots.iter().map(|s| 2 * u64::from(s.history) + 8).sum::<u64>() + program.state_rows as u64;
     if rows > MOST_ROWS {
@@ -308,7 +308,7 @@ impl<'p> Builder<'p> {
                 Origin::Resample { of } => (Some(of.index()), Gap::Null),
             };
             let (inputs, outputs, roots) = (Vec::new(), Vec::new(), Vec::new());
-            FrameInfo { interval: frame.interval, parent, gap, used, inputs, outputs, roots }
+            FrameInfo { interval: frame.interval, parent, gap, used, inputs, outputs, roots, outputs_before: 0 }
         });
         let program = Program {
             steps: Vec::new(),

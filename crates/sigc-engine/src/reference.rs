@@ -100,8 +100,9 @@ pub fn interpret(
             (Some((first, n)), Op::Model { model }) => {
                 let spec = &plan.models[model.index()];
                 let given = models.len();
+                let id = model;
                 let model =
-                    models.get_mut(model.index()).ok_or(EngineError::Models { needed: plan.models.len(), given })?;
+                    models.get_mut(id.index()).ok_or(EngineError::Models { needed: plan.models.len(), given })?;
                 let mut faults = PredictFaults::default();
                 let mut column = Vec::with_capacity(n);
                 for k in first..first + n as i64 {
@@ -113,7 +114,7 @@ pub fn interpret(
                     let wanted = ask_for == Ask::All || settled_before.is_some_and(|s| k >= s);
                     column.push(if wanted && window.iter().all(|x| !x.is_nan()) {
                         ask(&mut **model, symbol, &window).unwrap_or_else(|error| {
-                            faults.add(error);
+                            faults.add(id, error);
                             NULL
                         })
                     } else {

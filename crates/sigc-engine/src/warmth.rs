@@ -1,26 +1,51 @@
-//! When a row may be emitted: every value it shows exact, or settled to the plan's tolerance.
+//! When a cell may be used: its value is exact, or settled to the plan's tolerance.
 //!
-//! A frame's row k is warm if k is not before the settled first row of each of its roots: the prediction and the
-//! columns beside it in the emission's frame, the output columns elsewhere. Those first rows follow from where the
-//! sources begin ([`Structure::first_rows`](sigc_plan::lookback::Structure::first_rows)), but for smoothers: how many
-//! rows one needs depends on the nulls among its inputs. So a smoother is counted: it settles at the row at which it
-//! has taken `skip + seed + settle` non-null inputs, from the row on at which its input is itself settled. When all
+//! Row k of an output column is warm if k is not before the settled first row of the column's value. Columns are warm
+//! each for itself: a signal waits for its own columns, not for those of a slower one. First rows follow from where
+//! the sources begin ([`Structure::first_rows`](sigc_plan::lookback::Structure::first_rows)), but for smoothers: how
+//! many rows one needs depends on the nulls among its inputs. So a smoother is counted: it settles at the row at which
+//! it has taken `skip + seed + settle` non-null inputs, from the row on at which its input is itself settled. When all
 //! have settled the first rows are plain numbers, and watching costs nothing.
 
 use crate::engine::Inner;
 use crate::machine::Machine;
-use sigc_plan::ValueId;
+use crate::program::FrameInfo;
 use sigc_plan::lookback::Until;
+use sigc_plan::{ColumnId, ValueId};
 
-/// How far a lane is from its first warm row.
+/// How far some columns of a lane are from being warm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Warmth {
-    /// The newest row of the emission's frame is warm.
+    /// All of them are, in the newest row of their frame.
     Ready,
-    /// At least so many more rows of the emission's frame are needed; null rows among them add to it.
+    /// At least so many more rows are needed, of the frame that takes longest; null rows among them add to it.
     Needs(i64),
     /// A source has no bar yet.
     NotStarted,
+}
+
+/// Which cells of a row are warm.
+#[derive(Debug, Clone, Copy)]
+pub struct Warm<'a> {
+    row: i64,
+    /// The first warm row of each cell's column.
+    from: &'a [i64],
+}
+
+impl<'a> Warm<'a> {
+    pub(crate) fn new(row: i64, from: &'a [i64]) -> Warm<'a> {
+        Warm { row, from }
+    }
+
+    /// True if the cell at this place of the row is warm.
+    pub fn has(&self, cell: usize) -> bool {
+        self.from.get(cell).is_some_and(|from| self.row >= *from)
+    }
+
+    /// For each cell, whether it is warm.
+    pub fn iter(&self) -> impl Iterator<Item = bool> + '_ {
+        self.from.iter().map(|from| self.row >= *from)
+    }
 }
 
 /// How far a smoother has come.
@@ -37,7 +62,7 @@ pub(crate) struct Settling {
     pub(crate) seen: Vec<Seen>,
     /// Settled first rows of the plan's values.
     firsts: Vec<Option<i64>>,
-    /// First warm rows of the frames; `i64::MAX` while unknown.
+    /// First warm rows of the output columns, frame by frame; `i64::MAX` while unknown.
     warm_from: Vec<i64>,
     pending: usize,
     next: usize,
@@ -52,7 +77,7 @@ impl Settling {
             starts: vec![None; engine.plan.frames.len()],
             seen: vec![Seen::default(); smoothers],
             firsts: vec![None; engine.plan.nodes.len()],
-            warm_from: vec![i64::MAX; engine.plan.frames.len()],
+            warm_from: vec![i64::MAX; engine.outputs.len()],
             pending: smoothers,
             next: 0,
             stale: true,
@@ -82,8 +107,9 @@ impl Settling {
             Some(self.seen[at].settled)
         };
         (_, self.firsts) = engine.plan.structure().first_rows(&self.starts, Until::Settled, settled);
-        for (from, frame) in self.warm_from.iter_mut().zip(&engine.program.frames) {
-            *from = frame.roots.iter().map(|r| self.firsts[r.index()].unwrap_or(i64::MAX)).max().unwrap_or(i64::MAX);
+        let roots = engine.program.frames.iter().flat_map(|f| &f.roots);
+        for (from, root) in self.warm_from.iter_mut().zip(roots) {
+            *from = self.firsts[root.index()].unwrap_or(i64::MAX);
         }
     }
 
@@ -131,9 +157,9 @@ impl Settling {
         self.refresh(engine);
     }
 
-    /// The first warm row of a frame; `i64::MAX` while unknown.
-    pub(crate) fn warm_from(&self, frame: usize) -> i64 {
-        self.warm_from[frame]
+    /// The first warm rows of a frame's output columns; `i64::MAX` while unknown.
+    pub(crate) fn warm_from(&self, frame: &FrameInfo) -> &[i64] {
+        &self.warm_from[frame.outputs_before..][..frame.outputs.len()]
     }
 
     /// The settled first row of a value, up to date with the smoothers before it.
@@ -142,13 +168,40 @@ impl Settling {
         self.firsts[v.index()].unwrap_or(i64::MAX)
     }
 
-    /// How far the emission's frame is from its first warm row, if no null comes.
-    pub(crate) fn warmth<const W: usize>(&self, engine: &Inner, machine: &Machine<W>) -> Warmth {
-        let frame = engine.plan.emission_frame().index();
-        let rows = machine.frames[frame];
-        if rows.started && self.warm_from[frame] <= rows.last {
-            return Warmth::Ready;
+    /// How far the output columns that are `wanted` are from being warm, if no null comes.
+    pub(crate) fn warmth<const W: usize>(
+        &self,
+        engine: &Inner,
+        machine: &Machine<W>,
+        wanted: impl Fn(ColumnId) -> bool,
+    ) -> Warmth {
+        let mut firsts = None;
+        let mut longest = (0, 0);
+        for (f, info) in engine.program.frames.iter().enumerate() {
+            let outputs = info.outputs.iter().zip(&info.roots).zip(self.warm_from(info));
+            let mut mine = outputs.filter(|(((column, _), _), _)| wanted(*column)).peekable();
+            if mine.peek().is_none() {
+                continue;
+            }
+            let rows = machine.frames[f];
+            if !rows.started {
+                return Warmth::NotStarted;
+            }
+            let mut needed = 0;
+            for ((_, root), _) in mine.filter(|(_, from)| **from > rows.last) {
+                let expected = firsts.get_or_insert_with(|| self.expected_firsts(engine, machine));
+                match expected[root.index()] {
+                    Some(first) => needed = needed.max((first - rows.last).max(1)),
+                    None => return Warmth::NotStarted,
+                }
+            }
+            longest = longest.max((needed.saturating_mul(info.interval.max_millis()), needed));
         }
+        if longest.1 == 0 { Warmth::Ready } else { Warmth::Needs(longest.1) }
+    }
+
+    /// The settled first rows of all values, if no null comes.
+    fn expected_firsts<const W: usize>(&self, engine: &Inner, machine: &Machine<W>) -> Vec<Option<i64>> {
         let expected = |v: ValueId| {
             let at = engine.program.smoothers.binary_search_by_key(&v, |s| s.value).ok()?;
             let (seen, smoother) = (self.seen[at], &engine.program.smoothers[at]);
@@ -159,12 +212,6 @@ impl Settling {
                 None => Some(Some(machine.frames[smoother.frame].last + (smoother.inputs - seen.taken) as i64)),
             }
         };
-        let (_, firsts) = engine.plan.structure().first_rows(&self.starts, Until::Settled, expected);
-        let roots = &engine.program.frames[frame].roots;
-        let first = roots.iter().map(|r| firsts[r.index()]).try_fold(i64::MIN, |a, b| Some(a.max(b?)));
-        match first {
-            Some(first) if rows.started => Warmth::Needs((first - rows.last).max(1)),
-            _ => Warmth::NotStarted,
-        }
+        engine.plan.structure().first_rows(&self.starts, Until::Settled, expected).1
     }
 }

@@ -3,7 +3,7 @@
 //! Counting needs an allocator of its own, and that is unsafe by its interface: the one exception in this crate.
 #![allow(unsafe_code, missing_docs)]
 
-use sigc_engine::{Engine, Live, Predict, PredictError, RowSink, Warmth};
+use sigc_engine::{Engine, Live, Predict, PredictError, RowSink, Warm, Warmth};
 use sigc_market::{Bar, Field, Interval, Symbol, Ts};
 use sigc_plan::*;
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -40,8 +40,8 @@ impl Predict for Sum {
 struct Count(u64);
 
 impl RowSink for Count {
-    fn row(&mut self, _: FrameId, _: Ts, _: &[f64], warm: bool) {
-        self.0 += u64::from(warm);
+    fn row(&mut self, _: FrameId, _: Ts, _: &[f64], warm: Warm<'_>) {
+        self.0 += u64::from(warm.has(0));
     }
 }
 

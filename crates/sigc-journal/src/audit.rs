@@ -7,7 +7,7 @@ use crate::error::{JournalError, Trouble};
 use crate::identity::Identity;
 use crate::reader::{JournalReader, oddities_in, runs_in};
 use crate::run::RunEntry;
-use crate::tables::{BARS, ROWS, bar_of, get_bar, get_mark, row_of};
+use crate::tables::{BARS, ROWS, RowMark, bar_of, get_bar, get_mark, row_of};
 use crate::tally::{Span, Standing};
 use redb::{ReadTransaction, ReadableTable};
 use sigc_market::{Interval, Symbol, Ts};
@@ -22,7 +22,7 @@ pub const LISTED: usize = 100;
 pub struct Audit {
     /// Each source's symbols, in the order of the plan.
     pub bars: Vec<BarLine>,
-    /// Each emission symbol.
+    /// Each signal's symbols, in the order of the plan.
     pub rows: Vec<RowLine>,
     /// Each sink.
     pub sinks: Vec<SinkLine>,
@@ -84,9 +84,11 @@ pub struct BarLine {
     pub late: u64,
 }
 
-/// An emission symbol.
+/// A signal's symbol.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RowLine {
+    /// Position of the signal.
+    pub signal: u16,
     /// The symbol.
     pub symbol: Symbol,
     /// What is expected.
@@ -95,11 +97,11 @@ pub struct RowLine {
     pub emitted: u64,
     /// Rows without enough history.
     pub warmup: u64,
-    /// Rows of the history loaded at the first start.
-    pub history: u64,
+    /// Rows in which the signal's `when` is false.
+    pub quiet: u64,
     /// Rows with a gap in some window.
     pub null_input: u64,
-    /// Rows the model gave no number for.
+    /// Rows a model gave no number for.
     pub model_failed: u64,
     /// Rows that closed while the process was down and were to be skipped.
     pub skipped: u64,
@@ -179,22 +181,30 @@ pub fn audit(reader: &JournalReader) -> Result<Audit, JournalError> {
                 });
             }
         }
-        let interval = identity.emission_interval;
-        let mut kept_rows = kept_rows(txn, interval)?;
+        let mut kept_rows = kept_rows(txn, identity)?;
         let mut rows = Vec::new();
-        for (symbol, name) in (0..).zip(&identity.emission_symbols) {
-            let tally = standing.rows.get(&symbol).copied().unwrap_or_default();
-            let kept = kept_rows.remove(&symbol).unwrap_or_default();
+        for (signal, symbol) in identity.row_lanes() {
+            let interval = identity.signals[usize::from(signal)].interval;
+            let tally = standing.rows.get(&(signal, symbol)).copied().unwrap_or_default();
+            let kept = kept_rows.remove(&(signal, symbol)).unwrap_or_default();
             let index = |ts| interval.index_of(Ts(ts));
             let span = tally.span.map(|s| Rows {
                 first: index(s.first),
                 newest: index(s.newest),
                 kept_from: index(s.kept_from),
             });
-            let [emitted, warmup, history, null_input, model_failed, skipped] = tally.fates;
-            let stretch = stretch(interval, span, tally.total(), tally.span, &kept);
-            let symbol = name.clone();
-            rows.push(RowLine { symbol, stretch, emitted, warmup, history, null_input, model_failed, skipped });
+            let [emitted, warmup, quiet, null_input, model_failed, skipped] = tally.fates;
+            rows.push(RowLine {
+                signal,
+                symbol: identity.symbols[symbol as usize].clone(),
+                stretch: stretch(interval, span, tally.total(), tally.span, &kept),
+                emitted,
+                warmup,
+                quiet,
+                null_input,
+                model_failed,
+                skipped,
+            });
         }
         let sinks = identity.sinks.iter().zip(&standing.cursors).map(|(sink, cursor)| SinkLine {
             sink: sink.clone(),
@@ -225,8 +235,11 @@ struct Rows {
     kept_from: i64,
 }
 
-/// `kept` are the numbers of the rows that are there, in order.
-fn stretch(interval: Interval, rows: Option<Rows>, total: u64, counted: Option<Span>, kept: &[i64]) -> Stretch {
+/// First and last numbers of rows that are there one behind the other.
+type Range = (i64, i64);
+
+/// `kept` is what is there, in order.
+fn stretch(interval: Interval, rows: Option<Rows>, total: u64, counted: Option<Span>, kept: &[Range]) -> Stretch {
     let (Some(rows), Some(counted)) = (rows, counted) else {
         return Stretch { miscounted: !kept.is_empty(), ..Stretch::default() };
     };
@@ -234,46 +247,52 @@ fn stretch(interval: Interval, rows: Option<Rows>, total: u64, counted: Option<S
     let mut missing_at = Vec::new();
     let mut next = rows.newest;
     // From the newest back: the holes between two that are there.
-    for row in kept.iter().rev().copied().chain([rows.kept_from - 1]) {
-        while next > row && missing_at.len() < LISTED {
+    for (first, last) in kept.iter().rev().copied().chain([(rows.kept_from - 1, rows.kept_from - 1)]) {
+        while next > last && missing_at.len() < LISTED {
             missing_at.push(interval.open_of(next));
             next -= 1;
         }
-        next = row - 1;
+        next = first - 1;
     }
+    let n_kept = kept.iter().map(|(first, last)| last.abs_diff(*first) + 1).sum();
     Stretch {
         first: Some(interval.open_of(rows.first)),
         newest: Some(interval.open_of(rows.newest)),
         expected,
         missing: expected.saturating_sub(total),
         missing_at,
-        kept: kept.len() as u64,
-        miscounted: kept.len() as u64 != counted.kept || total > expected,
+        kept: n_kept,
+        miscounted: n_kept != counted.kept || total > expected,
     }
 }
 
 /// Reads all bars, which checks them.
-fn kept_bars(txn: &ReadTransaction, identity: &Identity) -> Result<BTreeMap<(u16, u32), Vec<i64>>, Trouble> {
-    let mut kept: BTreeMap<_, Vec<i64>> = BTreeMap::new();
+fn kept_bars(txn: &ReadTransaction, identity: &Identity) -> Result<BTreeMap<(u16, u32), Vec<Range>>, Trouble> {
+    let mut kept: BTreeMap<_, Vec<Range>> = BTreeMap::new();
     for item in txn.open_table(BARS)?.iter()? {
         let (key, value) = item?;
         let id = bar_of(key.value())?;
         let source = identity.sources.get(usize::from(id.source));
         let interval = source.ok_or_else(|| Trouble::Damage("a bar of no source".into()))?.interval;
         get_bar(id, interval.open_of(id.row), value.value())?;
-        kept.entry((id.source, id.symbol)).or_default().push(id.row);
+        kept.entry((id.source, id.symbol)).or_default().push((id.row, id.row));
     }
     Ok(kept)
 }
 
 /// Reads all rows' fates, which checks them.
-fn kept_rows(txn: &ReadTransaction, interval: Interval) -> Result<BTreeMap<u32, Vec<i64>>, Trouble> {
-    let mut kept: BTreeMap<_, Vec<i64>> = BTreeMap::new();
+fn kept_rows(txn: &ReadTransaction, identity: &Identity) -> Result<BTreeMap<(u16, u32), Vec<Range>>, Trouble> {
+    let mut kept: BTreeMap<_, Vec<Range>> = BTreeMap::new();
     for item in txn.open_table(ROWS)?.iter()? {
         let (key, value) = item?;
-        get_mark(key.value(), value.value())?;
-        let (symbol, open_time) = row_of(key.value())?;
-        kept.entry(symbol).or_default().push(interval.index_of(open_time));
+        let (lane, first) = row_of(key.value())?;
+        let last = match get_mark(key.value(), value.value())? {
+            RowMark::Emitted(_) => first,
+            RowMark::Stretch { last, .. } => last,
+        };
+        let signal = identity.signals.get(usize::from(lane.0));
+        let interval = signal.ok_or_else(|| Trouble::Damage("a row of no signal".into()))?.interval;
+        kept.entry(lane).or_default().push((interval.index_of(first), interval.index_of(last)));
     }
     Ok(kept)
 }

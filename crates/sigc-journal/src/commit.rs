@@ -5,36 +5,42 @@
 
 use crate::codec::Out;
 use crate::error::Trouble;
-use crate::identity::Identity;
+use crate::identity::{Identity, SignalIdentity};
 use crate::journal::Journal;
 use crate::store::put_cursor;
 use crate::tables::{
-    BAR_TALLY, BARS, CURSORS, EMITTED, META, ODDITIES, ROW_TALLY, ROWS, SNAPSHOTS, bar_code, bar_key, lane_key,
-    number_key, put_bar, put_mark, put_oddity, put_record, put_snapshot, row_code, row_key, symbol_key,
+    BAR_TALLY, BARS, CURSORS, EMITTED, META, ODDITIES, ROW_TALLY, ROWS, RowMark, SNAPSHOTS, bar_code, bar_key,
+    lane_key, number_key, put_bar, put_mark, put_oddity, put_record, put_snapshot, row_code, row_key, symbol_key,
 };
-use crate::tally::{BarTally, LAST_SEQ, RowTally, Standing};
+use crate::tally::{BarTally, LAST_SEQ, Open, RowTally, Standing};
 use redb::WriteTransaction;
 use sigc_market::{Symbol, Ts};
 use sigc_runtime::live::entry::{BarEntry, BarFate, BarId, Batch, RowEntry, RowFate};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-/// Which emission symbol the symbols of the sources are, by name.
+/// Which of the pipeline's symbols the symbols of the sources are, by name.
 pub(crate) struct Lanes {
-    emission_of: Vec<Vec<Option<u32>>>,
+    symbol_of: Vec<Vec<Option<u32>>>,
+    /// The signals and symbols that have rows.
+    pub rows: BTreeSet<(u16, u32)>,
     /// Where pruning goes on.
     pub turn: (u16, u32),
 }
 
 impl Lanes {
     pub fn new(identity: &Identity) -> Lanes {
-        let position: HashMap<&Symbol, u32> = identity.emission_symbols.iter().zip(0..).collect();
+        let position: HashMap<&Symbol, u32> = identity.symbols.iter().zip(0..).collect();
         let of = |symbols: &[Symbol]| symbols.iter().map(|s| position.get(s).copied()).collect();
-        Lanes { emission_of: identity.sources.iter().map(|s| of(&s.symbols)).collect(), turn: (0, 0) }
+        Lanes {
+            symbol_of: identity.sources.iter().map(|s| of(&s.symbols)).collect(),
+            rows: identity.row_lanes().into_iter().collect(),
+            turn: (0, 0),
+        }
     }
 
-    /// `None` for a symbol that nothing is emitted for.
-    pub fn emission(&self, source: u16, symbol: u32) -> Option<u32> {
-        *self.emission_of.get(usize::from(source))?.get(symbol as usize)?
+    /// The pipeline's symbol; `None` for one that nothing is emitted for.
+    pub fn symbol(&self, source: u16, symbol: u32) -> Option<u32> {
+        *self.symbol_of.get(usize::from(source))?.get(symbol as usize)?
     }
 }
 
@@ -42,7 +48,7 @@ impl Lanes {
 #[derive(Debug, Default)]
 pub(crate) struct Changes {
     pub bars: BTreeMap<(u16, u32), BarTally>,
-    pub rows: BTreeMap<u32, RowTally>,
+    pub rows: BTreeMap<(u16, u32), RowTally>,
     pub snapshots: BTreeMap<u32, Ts>,
     pub cursors: Vec<u64>,
     pub last_seq: u64,
@@ -91,10 +97,10 @@ impl<'a> Draft<'a> {
         self.changes.bars.entry(lane).or_insert_with(|| before.copied().unwrap_or_default())
     }
 
-    /// The counts of an emission symbol, to be changed.
-    pub fn row_tally(&mut self, symbol: u32) -> &mut RowTally {
-        let before = self.journal.standing.rows.get(&symbol);
-        self.changes.rows.entry(symbol).or_insert_with(|| before.copied().unwrap_or_default())
+    /// The counts of a signal's symbol, to be changed.
+    pub fn row_tally(&mut self, lane: (u16, u32)) -> &mut RowTally {
+        let before = self.journal.standing.rows.get(&lane);
+        self.changes.rows.entry(lane).or_insert_with(|| before.copied().unwrap_or_default())
     }
 
     /// The instant of a symbol's newest snapshot.
@@ -172,9 +178,9 @@ impl<'a> Draft<'a> {
         let mut table = txn.open_table(ROWS)?;
         let mut emitted = txn.open_table(EMITTED)?;
         for entry in entries {
-            let name = self.known_symbol(entry.symbol)?;
-            let row = format_args!("the row of {name} at {}", entry.open_time).to_string();
-            if !self.identity.emission_interval.is_aligned(entry.open_time) {
+            let (signal, name) = self.known_row(entry.signal, entry.symbol)?;
+            let row = format_args!("the row of {name} for `{}` at {}", signal.name, entry.open_time).to_string();
+            if !signal.interval.is_aligned(entry.open_time) {
                 return contradiction(format!("{row} is off the grid"));
             }
             if let RowFate::Emitted { seq, record } = &entry.fate {
@@ -182,21 +188,35 @@ impl<'a> Draft<'a> {
                     return contradiction(format!("{row} has number {seq} after {}", self.changes.last_seq));
                 }
                 let same = record.symbol == *name
+                    && record.signal == entry.signal
                     && record.open_time == entry.open_time
-                    && record.extra.len() == self.identity.extra.len();
+                    && record.extra.len() == signal.extra.len();
                 if !same {
                     return contradiction(format!("{row} does not go with its record"));
                 }
                 self.changes.last_seq = *seq;
                 emitted.insert(number_key(*seq).as_slice(), put_record(*seq, entry.symbol, record).as_slice())?;
             }
-            let key = row_key(entry.symbol, entry.open_time);
-            let tally = self.row_tally(entry.symbol);
-            let pruned = tally.span.is_some_and(|s| s.first < s.kept_from && entry.open_time.0 < s.kept_from);
-            if pruned || table.insert(key.as_slice(), put_mark(&key, &entry.fate).as_slice())?.is_some() {
-                return contradiction(format!("a second fate of {row}"));
+            let (lane, code) = ((entry.signal, entry.symbol), row_code(&entry.fate));
+            let tally = self.row_tally(lane);
+            let newest = tally.span.map(|s| Ts(s.newest));
+            if newest.is_some_and(|newest| entry.open_time <= newest) {
+                return contradiction(format!("a second fate of {row}, or one that comes late"));
             }
-            tally.add(entry.open_time.0, row_code(&entry.fate));
+            let mut first = entry.open_time;
+            let mark = match &entry.fate {
+                RowFate::Emitted { seq, .. } => RowMark::Emitted(*seq),
+                _ => {
+                    let next = |newest| signal.interval.close_of(signal.interval.index_of(newest));
+                    let open = tally.open.filter(|o| o.code == code && newest.map(next) == Some(entry.open_time));
+                    first = open.map_or(first, |o| Ts(o.first));
+                    RowMark::Stretch { code, last: entry.open_time }
+                }
+            };
+            tally.open = matches!(mark, RowMark::Stretch { .. }).then_some(Open { first: first.0, code });
+            tally.add(entry.open_time.0, code);
+            let key = row_key(lane, first);
+            table.insert(key.as_slice(), put_mark(&key, mark).as_slice())?;
         }
         Ok(())
     }
@@ -213,8 +233,8 @@ impl<'a> Draft<'a> {
         }
         if !changes.rows.is_empty() {
             let mut table = txn.open_table(ROW_TALLY)?;
-            for (symbol, tally) in &changes.rows {
-                let key = symbol_key(*symbol);
+            for ((signal, symbol), tally) in &changes.rows {
+                let key = lane_key(*signal, *symbol);
                 table.insert(key.as_slice(), tally.put("row_tally", &key).as_slice())?;
             }
         }
@@ -240,9 +260,16 @@ impl<'a> Draft<'a> {
     }
 
     fn known_symbol(&self, symbol: u32) -> Result<&'a Symbol, Trouble> {
-        match self.identity.emission_symbols.get(symbol as usize) {
+        match self.identity.symbols.get(symbol as usize) {
             Some(name) => Ok(name),
             None => contradiction(format!("no rows are emitted for symbol {symbol}")),
+        }
+    }
+
+    fn known_row(&self, signal: u16, symbol: u32) -> Result<(&'a SignalIdentity, &'a Symbol), Trouble> {
+        match self.identity.signals.get(usize::from(signal)) {
+            Some(of) if self.journal.lanes.rows.contains(&(signal, symbol)) => Ok((of, self.known_symbol(symbol)?)),
+            _ => contradiction(format!("signal {signal} has no rows for symbol {symbol}")),
         }
     }
 }

@@ -5,7 +5,9 @@
 
 use serde::{Deserialize, Serialize};
 use sigc_market::{Interval, Symbol};
-use sigc_plan::{Label, Plan};
+use sigc_plan::lookback::Until;
+use sigc_plan::{Label, Plan, Signal};
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 /// What a journal belongs to.
@@ -18,16 +20,10 @@ pub struct Identity {
     pub fingerprint: String,
     /// The sources, in the order of the plan.
     pub sources: Vec<SourceIdentity>,
-    /// The frame whose rows are emitted.
-    pub emission_frame: String,
-    /// Its interval.
-    pub emission_interval: Interval,
-    /// Which end of a row its `ts` names.
-    pub emission_label: Label,
-    /// The symbols of its rows.
-    pub emission_symbols: Vec<Symbol>,
-    /// Names of the record's further columns.
-    pub extra: Vec<String>,
+    /// The symbols that rows are emitted for: [`Plan::symbols`].
+    pub symbols: Vec<Symbol>,
+    /// The signals, in the order of the plan.
+    pub signals: Vec<SignalIdentity>,
     /// One stable text for each sink, in the order of the pipeline, such as `sinks.csv_append out/signals.csv`; no
     /// secrets. A sink keeps its cursor as long as its text stays.
     pub sinks: Vec<String>,
@@ -47,6 +43,25 @@ pub struct SourceIdentity {
     pub symbols: Vec<Symbol>,
 }
 
+/// A signal of a pipeline.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SignalIdentity {
+    /// What people call it: one of [`Plan::signal_names`].
+    pub name: String,
+    /// The frame whose rows it has.
+    pub frame: String,
+    /// Its interval.
+    pub interval: Interval,
+    /// Which end of a row its `ts` names.
+    pub label: Label,
+    /// Positions of the sources that it is made of, first the one that its frame comes from: it has rows for that one's
+    /// symbols.
+    pub sources: Vec<u16>,
+    /// Names of the record's further columns.
+    pub extra: Vec<String>,
+}
+
 /// [`Difference::what`] of the sinks.
 pub(crate) const SINKS: &str = "sinks";
 
@@ -63,8 +78,6 @@ pub struct Difference {
 
 impl Identity {
     /// The identity of a plan whose rows go to `sinks`.
-    ///
-    /// Rows are emitted for the universe of the source that the emission's frame comes from.
     pub fn of(plan: &Plan, sinks: Vec<String>) -> Identity {
         let source = |s: &sigc_plan::Source| {
             let frame = plan.frame(s.frame);
@@ -75,23 +88,46 @@ impl Identity {
                 symbols: s.symbols.clone(),
             }
         };
-        let emission = plan.frame(plan.emission_frame());
-        let mut root = plan.emission_frame();
-        while let sigc_plan::Origin::Resample { of } = plan.frame(root).origin {
-            root = of;
-        }
-        let universe = plan.sources.iter().find(|s| s.frame == root).map(|s| s.symbols.clone());
+        let signal = |(signal, name): (&Signal, String)| {
+            let frame = plan.frame(plan.frame_of(signal));
+            let root = plan.structure().source_of(plan.frame_of(signal));
+            let needs = plan.structure().needs(&plan.roots_of(signal), Until::Settled);
+            let reads = |s: &sigc_plan::Source| s.frame == root || needs.of(s.frame).is_some();
+            let mut sources: Vec<u16> = (0u16..).zip(&plan.sources).filter(|(_, s)| reads(s)).map(|(i, _)| i).collect();
+            sources.sort_by_key(|&i| plan.sources[usize::from(i)].frame != root);
+            SignalIdentity {
+                name,
+                frame: frame.name.clone(),
+                interval: frame.interval,
+                label: frame.label,
+                sources,
+                extra: signal.extra.iter().map(|c| plan.column(*c).name.clone()).collect(),
+            }
+        };
         Identity {
             pipeline: plan.name.clone(),
             fingerprint: plan.fingerprint().to_string(),
             sources: plan.sources.iter().map(source).collect(),
-            emission_frame: emission.name.clone(),
-            emission_interval: emission.interval,
-            emission_label: emission.label,
-            emission_symbols: universe.unwrap_or_default(),
-            extra: plan.emission().extra.iter().map(|c| plan.column(*c).name.clone()).collect(),
+            symbols: plan.symbols(),
+            signals: plan.signals.iter().zip(plan.signal_names()).map(signal).collect(),
             sinks,
         }
+    }
+
+    /// The symbols that a signal has rows for.
+    pub fn universe(&self, signal: &SignalIdentity) -> &[Symbol] {
+        let source = signal.sources.first().and_then(|&i| self.sources.get(usize::from(i)));
+        source.map_or(&[], |s| s.symbols.as_slice())
+    }
+
+    /// The signals and symbols that have rows, by position: signal after signal, in the order of the symbols.
+    pub(crate) fn row_lanes(&self) -> Vec<(u16, u32)> {
+        let mut lanes = Vec::new();
+        for (number, signal) in (0u16..).zip(&self.signals) {
+            let universe: HashSet<&Symbol> = self.universe(signal).iter().collect();
+            lanes.extend((0u32..).zip(&self.symbols).filter(|(_, s)| universe.contains(s)).map(|(i, _)| (number, i)));
+        }
+        lanes
     }
 
     /// What differs from `other`, the sinks aside: they may change by [`crate::Options::allow_sink_change`].
@@ -100,19 +136,24 @@ impl Identity {
             let one = |s: &SourceIdentity| format!("{} {} {} {}", s.frame, s.using, s.interval, names(&s.symbols));
             i.sources.iter().map(one).collect::<Vec<_>>().join("; ")
         };
-        let emission = |i: &Identity| {
-            let label = match i.emission_label {
-                Label::Close => "close",
-                Label::Open => "open",
+        let signals = |i: &Identity| {
+            let one = |s: &SignalIdentity| {
+                let label = match s.label {
+                    Label::Close => "close",
+                    Label::Open => "open",
+                };
+                let extra = s.extra.join(", ");
+                let of: Vec<String> = s.sources.iter().map(u16::to_string).collect();
+                format!("{} {} {} by {label} [{extra}] of {}", s.name, s.frame, s.interval, of.join(", "))
             };
-            let extra = i.extra.join(", ");
-            format!("{} {} by {label} {} [{extra}]", i.emission_frame, i.emission_interval, names(&i.emission_symbols))
+            i.signals.iter().map(one).collect::<Vec<_>>().join("; ")
         };
         let parts = |i: &Identity| {
             [
                 ("name", i.pipeline.clone()),
                 ("sources", sources(i)),
-                ("rows", emission(i)),
+                ("signals", signals(i)),
+                ("symbols", names(&i.symbols)),
                 ("fingerprint (formulas, parameters, model)", i.fingerprint.clone()),
             ]
         };

@@ -21,7 +21,7 @@ use std::sync::Arc;
 pub struct Options {
     /// Bars per source and symbol that stay readable beyond those a restart needs.
     pub keep_bars: u32,
-    /// Rows per symbol that stay readable beyond those a sink still waits for.
+    /// Rows per signal and symbol that stay readable beyond those a sink still waits for.
     pub keep_rows: u32,
     /// Oddities that stay readable.
     pub keep_oddities: u32,

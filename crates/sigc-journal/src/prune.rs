@@ -1,7 +1,7 @@
 //! Letting go of what nobody needs any more.
 //!
 //! A bar goes when its symbol's snapshot covers it and newer ones fill `keep_bars`; a row when every sink has
-//! confirmed it and newer ones fill `keep_rows`. Each commit removes at most about twice what it brings, so a backlog
+//! confirmed it and newer ones fill `keep_rows`. Rows that are one entry go together. Each commit removes at most about twice what it brings, so a backlog
 //! shrinks without ever making a commit slow.
 
 use crate::commit::Draft;
@@ -73,7 +73,7 @@ impl Draft<'_> {
             }
             let all = keys.len() < *budget;
             let behind = keys.last().map(|k| bar_of(k)).transpose()?.map(|id| id.row + 1);
-            gone(self.bar_tally(lane), keys.len(), if all { end } else { behind.unwrap_or(end) });
+            gone(self.bar_tally(lane), keys.len() as u64, if all { end } else { behind.unwrap_or(end) });
             *budget -= keys.len();
         }
         Ok(())
@@ -83,7 +83,7 @@ impl Draft<'_> {
     fn bars_end(&self, lane: (u16, u32), tally: &Tally<6>, keep: u32) -> Option<i64> {
         let span = tally.span.filter(|s| s.kept > u64::from(keep))?;
         let mut end = span.newest - i64::from(keep) + 1;
-        if let Some(symbol) = self.journal.lanes.emission(lane.0, lane.1) {
+        if let Some(symbol) = self.journal.lanes.symbol(lane.0, lane.1) {
             // Bars that close after the snapshot are needed to go on from it.
             let at = self.snapshot_at(symbol)?;
             end = end.min(self.identity.sources[usize::from(lane.0)].interval.index_of(at));
@@ -93,17 +93,19 @@ impl Draft<'_> {
 
     fn prune_rows(&mut self, txn: &WriteTransaction, budget: &mut usize) -> Result<(), Trouble> {
         let keep = self.journal.options.keep_rows;
-        let interval = self.identity.emission_interval;
         let confirmed = self.changes.cursors.iter().copied().min().unwrap_or(self.changes.last_seq);
         let before = &self.journal.standing.rows;
+        let fresh = self.changes.rows.keys().filter(|k| !before.contains_key(k));
         let mut due = Vec::new();
-        for symbol in 0..self.identity.emission_symbols.len() as u32 {
-            let tally = self.changes.rows.get(&symbol).or(before.get(&symbol));
-            if let Some(span) = tally.and_then(|t| t.span).filter(|s| s.kept > u64::from(keep)) {
-                let end = interval.open_of(interval.index_of(Ts(span.newest)) - i64::from(keep) + 1);
-                if end.0 > span.kept_from {
-                    due.push((symbol, Ts(span.kept_from), end));
-                }
+        for lane in before.keys().chain(fresh) {
+            let Some(tally) = self.changes.rows.get(lane).or(before.get(lane)) else { continue };
+            let Some(span) = tally.span.filter(|s| s.kept > u64::from(keep)) else { continue };
+            let Some(signal) = self.identity.signals.get(usize::from(lane.0)) else { continue };
+            let end = signal.interval.open_of(signal.interval.index_of(Ts(span.newest)) - i64::from(keep) + 1);
+            // The newest entry stays: what has one fate for long has nothing to let go of.
+            let end = tally.open.map_or(end, |o| end.min(Ts(o.first)));
+            if end.0 > span.kept_from {
+                due.push((*lane, signal.interval, Ts(span.kept_from), end));
             }
         }
         if due.is_empty() {
@@ -111,23 +113,25 @@ impl Draft<'_> {
         }
         let mut table = txn.open_table(ROWS)?;
         let mut emitted = txn.open_table(EMITTED)?;
-        for (symbol, from, end) in due {
+        for (lane, interval, from, end) in due {
             if *budget == 0 {
                 break;
             }
-            let (low, high) = (row_key(symbol, from), row_key(symbol, end));
+            let (low, high) = (row_key(lane, from), row_key(lane, end));
             let mut keys = Vec::new();
-            let mut kept_from = end;
+            let (mut rows, mut kept_from) = (0, end);
             for item in table.range(low.as_slice()..high.as_slice())? {
                 let (key, value) = item?;
-                let number = match get_mark(key.value(), value.value())? {
-                    RowMark::Emitted(seq) => Some(seq),
-                    RowMark::Other(_) => None,
+                let first = row_of(key.value())?.1;
+                let (number, last) = match get_mark(key.value(), value.value())? {
+                    RowMark::Emitted(seq) => (Some(seq), first),
+                    RowMark::Stretch { last, .. } => (None, last),
                 };
-                if keys.len() >= *budget || number.is_some_and(|seq| seq > confirmed) {
-                    kept_from = row_of(key.value())?.1;
+                if keys.len() >= *budget || last >= end || number.is_some_and(|seq| seq > confirmed) {
+                    kept_from = first;
                     break;
                 }
+                rows += (interval.index_of(last) - interval.index_of(first) + 1).max(0) as u64;
                 keys.push((key.value().to_vec(), number));
             }
             for (key, number) in &keys {
@@ -136,7 +140,7 @@ impl Draft<'_> {
                     emitted.remove(number_key(*seq).as_slice())?;
                 }
             }
-            gone(self.row_tally(symbol), keys.len(), kept_from.0);
+            gone(self.row_tally(lane), rows, kept_from.0);
             *budget -= keys.len();
         }
         Ok(())
@@ -144,9 +148,9 @@ impl Draft<'_> {
 }
 
 /// Notes that the oldest entries of a list went.
-fn gone<const N: usize>(tally: &mut Tally<N>, n: usize, kept_from: i64) {
+fn gone<const N: usize>(tally: &mut Tally<N>, n: u64, kept_from: i64) {
     if let Some(span) = &mut tally.span {
-        span.kept = span.kept.saturating_sub(n as u64);
+        span.kept = span.kept.saturating_sub(n);
         span.kept_from = kept_from;
     }
 }

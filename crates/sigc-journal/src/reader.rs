@@ -70,9 +70,9 @@ impl JournalReader {
         &self.path
     }
 
-    /// Name of an emission symbol.
+    /// Name of a symbol that rows are emitted for.
     pub fn symbol(&self, symbol: u32) -> Option<&Symbol> {
-        self.identity.emission_symbols.get(symbol as usize)
+        self.identity.symbols.get(symbol as usize)
     }
 
     /// The emitted rows behind number `seq`, at most `most`, in order. A row that some sink still waits for is always
@@ -87,7 +87,7 @@ impl JournalReader {
             for item in table.range(number_key(seq.saturating_add(1)).as_slice()..)?.take(most) {
                 let (key, value) = item?;
                 let number = number_of(key.value())?;
-                rows.push((number, get_record(number, &identity.emission_symbols, value.value())?));
+                rows.push((number, get_record(number, &identity.symbols, value.value())?));
             }
             Ok(rows)
         })

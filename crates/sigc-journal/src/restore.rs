@@ -18,7 +18,7 @@ pub(crate) fn restore(
     snapshots: Vec<SnapshotEntry>,
 ) -> Result<Restored, Trouble> {
     let newest = |(lane, row): (&(u16, u32), i64)| BarId { source: lane.0, symbol: lane.1, row };
-    let rows = standing.rows.iter().filter_map(|(symbol, t)| Some((*symbol, Ts(t.span?.newest))));
+    let rows = standing.rows.iter().filter_map(|(lane, t)| Some((*lane, Ts(t.span?.newest))));
     let cursors = standing.cursors.iter().zip(0..).map(|(seq, sink)| CursorEntry { sink, seq: *seq });
     let mut restored = Restored {
         snapshots,
@@ -31,9 +31,9 @@ pub(crate) fn restore(
     };
     let bars = txn.open_table(BARS)?;
     for (&(source, symbol), tally) in &standing.bars {
-        let (Some(span), Some(emission)) = (tally.span, lanes.emission(source, symbol)) else { continue };
+        let (Some(span), Some(lane)) = (tally.span, lanes.symbol(source, symbol)) else { continue };
         let interval = identity.sources[usize::from(source)].interval;
-        let from = match standing.snapshots.get(&emission) {
+        let from = match standing.snapshots.get(&lane) {
             // The row that holds the instant of the snapshot is the first to close after it.
             Some(at) => interval.index_of(*at),
             None => span.first,

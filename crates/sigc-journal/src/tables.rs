@@ -19,9 +19,9 @@ pub(crate) const META: Sealed = TableDefinition::new("meta");
 pub(crate) const BARS: Sealed = TableDefinition::new("bars");
 /// Counts of a source's symbol by [`lane_key`].
 pub(crate) const BAR_TALLY: Sealed = TableDefinition::new("bar_tally");
-/// Fates of rows by [`row_key`]; an emitted row's is its number.
+/// Fates of rows by [`row_key`]: of an emitted one its number, of others how far the stretch goes that they are in.
 pub(crate) const ROWS: Sealed = TableDefinition::new("rows");
-/// Counts of an emission symbol's rows by [`symbol_key`].
+/// Counts of a signal's rows of a symbol by [`lane_key`].
 pub(crate) const ROW_TALLY: Sealed = TableDefinition::new("row_tally");
 /// Emitted rows by [`number_key`] of their number.
 pub(crate) const EMITTED: Sealed = TableDefinition::new("emitted");
@@ -43,10 +43,10 @@ fn ordered(x: i64) -> [u8; 8] {
     ((x as u64) ^ (1 << 63)).to_be_bytes()
 }
 
-/// Key of [`BAR_TALLY`].
-pub(crate) fn lane_key(source: u16, symbol: u32) -> [u8; 6] {
+/// Key of [`BAR_TALLY`], by source, and of [`ROW_TALLY`], by signal.
+pub(crate) fn lane_key(of: u16, symbol: u32) -> [u8; 6] {
     let mut key = [0; 6];
-    key[..2].copy_from_slice(&source.to_be_bytes());
+    key[..2].copy_from_slice(&of.to_be_bytes());
     key[2..].copy_from_slice(&symbol.to_be_bytes());
     key
 }
@@ -59,16 +59,16 @@ pub(crate) fn bar_key(id: BarId) -> [u8; 14] {
     key
 }
 
-/// Key of [`ROW_TALLY`] and [`SNAPSHOTS`].
+/// Key of [`SNAPSHOTS`].
 pub(crate) fn symbol_key(symbol: u32) -> [u8; 4] {
     symbol.to_be_bytes()
 }
 
-/// Key of [`ROWS`].
-pub(crate) fn row_key(symbol: u32, open_time: Ts) -> [u8; 12] {
-    let mut key = [0; 12];
-    key[..4].copy_from_slice(&symbol.to_be_bytes());
-    key[4..].copy_from_slice(&ordered(open_time.0));
+/// Key of [`ROWS`]: a signal and a symbol, and the open time of the first row.
+pub(crate) fn row_key((signal, symbol): (u16, u32), open_time: Ts) -> [u8; 14] {
+    let mut key = [0; 14];
+    key[..6].copy_from_slice(&lane_key(signal, symbol));
+    key[6..].copy_from_slice(&ordered(open_time.0));
     key
 }
 
@@ -100,8 +100,8 @@ pub(crate) fn symbol_of(key: &[u8]) -> Result<u32, Trouble> {
 }
 
 /// The inverse of [`row_key`].
-pub(crate) fn row_of(key: &[u8]) -> Result<(u32, Ts), Trouble> {
-    Ok((symbol_of(key)?, Ts((u64::from_be_bytes(part(key, 4)?) ^ (1 << 63)) as i64)))
+pub(crate) fn row_of(key: &[u8]) -> Result<((u16, u32), Ts), Trouble> {
+    Ok((lane_of(key)?, Ts((u64::from_be_bytes(part(key, 6)?) ^ (1 << 63)) as i64)))
 }
 
 /// The inverse of [`number_key`].
@@ -161,13 +161,18 @@ pub(crate) fn get_bar(id: BarId, open_time: Ts, stored: &[u8]) -> Result<BarEntr
     Ok(BarEntry { id, fate, at })
 }
 
-/// A row's fate without its record, which lies in [`EMITTED`].
+/// What is said of rows in [`ROWS`]; the records lie in [`EMITTED`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RowMark {
-    /// Its number.
+    /// One row, with its number.
     Emitted(u64),
-    /// A code of 1 to 5, see [`row_code`].
-    Other(u8),
+    /// Rows one behind the other that share a fate, from that of the key to `last`.
+    Stretch {
+        /// A code of 1 to 5, see [`row_code`].
+        code: u8,
+        /// Open time of the last.
+        last: Ts,
+    },
 }
 
 /// The code of a row's fate, in the order of [`RowFate`].
@@ -175,7 +180,7 @@ pub(crate) fn row_code(fate: &RowFate) -> u8 {
     match fate {
         RowFate::Emitted { .. } => 0,
         RowFate::Warmup => 1,
-        RowFate::History => 2,
+        RowFate::Quiet => 2,
         RowFate::NullInput => 3,
         RowFate::ModelFailed => 4,
         RowFate::Skipped => 5,
@@ -187,16 +192,15 @@ pub(crate) const ROW_CODES: usize = 6;
 
 /// A fate by its code, the emitted one aside.
 pub(crate) fn row_fate(code: u8) -> Option<RowFate> {
-    [RowFate::Warmup, RowFate::History, RowFate::NullInput, RowFate::ModelFailed, RowFate::Skipped]
+    [RowFate::Warmup, RowFate::Quiet, RowFate::NullInput, RowFate::ModelFailed, RowFate::Skipped]
         .get(usize::from(code).checked_sub(1)?)
         .cloned()
 }
 
-pub(crate) fn put_mark(key: &[u8], fate: &RowFate) -> Vec<u8> {
-    let out = Out::default().u8(row_code(fate));
-    match fate {
-        RowFate::Emitted { seq, .. } => out.u64(*seq),
-        _ => out,
+pub(crate) fn put_mark(key: &[u8], mark: RowMark) -> Vec<u8> {
+    match mark {
+        RowMark::Emitted(seq) => Out::default().u8(0).u64(seq),
+        RowMark::Stretch { code, last } => Out::default().u8(code).i64(last.0),
     }
     .seal("rows", key)
 }
@@ -205,7 +209,7 @@ pub(crate) fn get_mark(key: &[u8], stored: &[u8]) -> Result<RowMark, Trouble> {
     let mut value = In::open("rows", key, stored)?;
     let mark = match value.u8()? {
         0 => RowMark::Emitted(value.u64()?),
-        code if usize::from(code) < ROW_CODES => RowMark::Other(code),
+        code if usize::from(code) < ROW_CODES => RowMark::Stretch { code, last: Ts(value.i64()?) },
         _ => return Err(value.malformed()),
     };
     value.end()?;
@@ -276,7 +280,10 @@ mod tests {
         assert!(ids.windows(2).all(|w| bar_key(w[0]) < bar_key(w[1])));
         assert!(ids.iter().all(|id| bar_of(&bar_key(*id)).ok() == Some(*id)));
         assert!(bar_key(BarId { source: 0, symbol: u32::MAX, row: i64::MAX }) < bar_key(ids[0]));
-        assert!(rows.iter().all(|t| row_of(&row_key(7, Ts(*t))).ok() == Some((7, Ts(*t)))));
+        let lane = (3, 70_000);
+        assert!(rows.iter().all(|t| row_of(&row_key(lane, Ts(*t))).ok() == Some((lane, Ts(*t)))));
+        assert!(rows.windows(2).all(|w| row_key(lane, Ts(w[0])) < row_key(lane, Ts(w[1]))));
+        assert!(row_key((2, u32::MAX), Ts(i64::MAX)) < row_key(lane, Ts(i64::MIN)));
     }
 
     #[test]
@@ -305,8 +312,10 @@ mod tests {
         assert_eq!(get_oddity(&number_key(3), &put_oddity(3, &oddity)).ok(), Some(oddity));
         let snapshot = SnapshotEntry { symbol: 4, at: Ts(-3), bytes: vec![1, 2, 3] };
         assert_eq!(get_snapshot(&symbol_key(4), &put_snapshot(&snapshot)).ok(), Some(snapshot));
-        let key = row_key(1, Ts(5));
-        assert_eq!(get_mark(&key, &put_mark(&key, &RowFate::Skipped)).ok(), Some(RowMark::Other(5)));
+        let key = row_key((0, 1), Ts(5));
+        for mark in [RowMark::Emitted(9), RowMark::Stretch { code: 5, last: Ts(-8) }] {
+            assert_eq!(get_mark(&key, &put_mark(&key, mark)).ok(), Some(mark));
+        }
         assert_eq!(row_fate(5), Some(RowFate::Skipped));
         assert_eq!(row_fate(0), None);
     }

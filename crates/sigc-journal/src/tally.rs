@@ -5,9 +5,7 @@
 
 use crate::codec::{In, Out};
 use crate::error::Trouble;
-use crate::tables::{
-    BAR_TALLY, CURSORS, KINDS, META, ODDITIES, ROW_CODES, ROW_TALLY, RUNS, lane_of, number_of, symbol_of,
-};
+use crate::tables::{BAR_TALLY, CURSORS, KINDS, META, ODDITIES, ROW_CODES, ROW_TALLY, RUNS, lane_of, number_of};
 use redb::{ReadTransaction, ReadableTable};
 use sigc_market::Ts;
 use std::collections::BTreeMap;
@@ -21,8 +19,17 @@ pub(crate) struct Span {
     pub newest: i64,
     /// What lies before is pruned.
     pub kept_from: i64,
-    /// Entries that are still there.
+    /// Those that are still there.
     pub kept: u64,
+}
+
+/// An entry that goes on as long as the rows that come have its fate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Open {
+    /// Open time of its first row: its key.
+    pub first: i64,
+    /// The fate's code.
+    pub code: u8,
 }
 
 /// Counts of one list of entries: `N` fates.
@@ -30,7 +37,9 @@ pub(crate) struct Span {
 pub(crate) struct Tally<const N: usize> {
     /// `None` before the first entry.
     pub span: Option<Span>,
-    /// Entries ever, by code of their fate.
+    /// Of rows: the newest entry, if it goes on.
+    pub open: Option<Open>,
+    /// Bars or rows ever, by code of their fate.
     pub fates: [u64; N],
     /// Oddities ever, by code of their kind.
     pub oddities: [u64; KINDS.len()],
@@ -38,17 +47,17 @@ pub(crate) struct Tally<const N: usize> {
 
 /// Of a source's symbol: four origins, absent, unrepaired.
 pub(crate) type BarTally = Tally<6>;
-/// Of an emission symbol.
+/// Of a signal's symbol.
 pub(crate) type RowTally = Tally<ROW_CODES>;
 
 impl<const N: usize> Default for Tally<N> {
     fn default() -> Self {
-        Tally { span: None, fates: [0; N], oddities: [0; KINDS.len()] }
+        Tally { span: None, open: None, fates: [0; N], oddities: [0; KINDS.len()] }
     }
 }
 
 impl<const N: usize> Tally<N> {
-    /// Counts an entry.
+    /// Counts a bar or row.
     pub fn add(&mut self, at: i64, code: u8) {
         let span = self.span.get_or_insert(Span { first: at, newest: at, kept_from: at, kept: 0 });
         span.first = span.first.min(at);
@@ -58,7 +67,7 @@ impl<const N: usize> Tally<N> {
         self.fates[usize::from(code)] += 1;
     }
 
-    /// Entries ever.
+    /// Bars or rows ever.
     pub fn total(&self) -> u64 {
         self.fates.iter().sum()
     }
@@ -67,6 +76,10 @@ impl<const N: usize> Tally<N> {
         let mut out = Out::default().u8(u8::from(self.span.is_some()));
         if let Some(s) = self.span {
             out = out.i64(s.first).i64(s.newest).i64(s.kept_from).u64(s.kept);
+        }
+        out = out.u8(u8::from(self.open.is_some()));
+        if let Some(open) = self.open {
+            out = out.i64(open.first).u8(open.code);
         }
         out = self.fates.iter().chain(&self.oddities).fold(out, |out, n| out.u64(*n));
         out.seal(table, key)
@@ -78,6 +91,9 @@ impl<const N: usize> Tally<N> {
         if value.u8()? == 1 {
             let (first, newest, kept_from) = (value.i64()?, value.i64()?, value.i64()?);
             tally.span = Some(Span { first, newest, kept_from, kept: value.u64()? });
+        }
+        if value.u8()? == 1 {
+            tally.open = Some(Open { first: value.i64()?, code: value.u8()? });
         }
         for n in tally.fates.iter_mut().chain(&mut tally.oddities) {
             *n = value.u64()?;
@@ -91,7 +107,8 @@ impl<const N: usize> Tally<N> {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Standing {
     pub bars: BTreeMap<(u16, u32), BarTally>,
-    pub rows: BTreeMap<u32, RowTally>,
+    /// By signal and symbol.
+    pub rows: BTreeMap<(u16, u32), RowTally>,
     /// Instants of the snapshots.
     pub snapshots: BTreeMap<u32, Ts>,
     /// By the sink's position.
@@ -116,7 +133,7 @@ impl Standing {
         for item in txn.open_table(ROW_TALLY)?.iter()? {
             let (key, value) = item?;
             let tally = Tally::get("row_tally", key.value(), value.value())?;
-            standing.rows.insert(symbol_of(key.value())?, tally);
+            standing.rows.insert(lane_of(key.value())?, tally);
         }
         standing.cursors = cursors_in(txn, sink_keys)?;
         standing.last_seq = last_seq_in(txn)?;

@@ -1,10 +1,10 @@
-//! Why there is a row, or why there is none: one row of the ledger with all that led to it.
+//! Why there is a row, or why there is none: one row of the ledger, for one signal, with all that led to it.
 
 use crate::audit::{OddityLine, line};
 use crate::error::{JournalError, Trouble};
-use crate::identity::Identity;
+use crate::identity::{Identity, SignalIdentity};
 use crate::reader::{JournalReader, bars_in, oddities_in};
-use crate::tables::{EMITTED, ROWS, RowMark, get_mark, get_record, number_key, row_fate, row_key};
+use crate::tables::{EMITTED, ROWS, RowMark, get_mark, get_record, number_key, row_fate, row_key, row_of};
 use crate::tally::{RowTally, Standing};
 use redb::ReadTransaction;
 use sigc_market::{Symbol, Ts};
@@ -16,9 +16,11 @@ const LOOK_BACK: i64 = 2_000;
 const GAPS: usize = 5;
 const ODDITIES: usize = 20;
 
-/// The answer for a symbol and an instant.
+/// The answer for a signal, a symbol and an instant.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Why {
+    /// Position of the signal.
+    pub signal: u16,
     /// The symbol.
     pub symbol: Symbol,
     /// First instant of the row.
@@ -27,7 +29,7 @@ pub struct Why {
     pub close_time: Ts,
     /// What became of it.
     pub answer: Answer,
-    /// The bars it is made of, per source; of a slower source the newest that was closed.
+    /// The bars it is made of, per source that the signal reads; of a slower source the newest that was closed.
     pub bars: Vec<BarSeen>,
     /// Which sinks have it; empty unless it was emitted.
     pub sinks: Vec<SinkHas>,
@@ -69,11 +71,9 @@ impl Answer {
         match self {
             Answer::Fate(RowFate::Emitted { seq, .. }) => format!("it was emitted, as row {seq}"),
             Answer::Fate(RowFate::Warmup) => "not emitted: the history was not long enough yet".into(),
-            Answer::Fate(RowFate::History) => {
-                "not emitted: it belongs to the history that was loaded at the first start".into()
-            }
+            Answer::Fate(RowFate::Quiet) => "not emitted: the condition of its `when` was not true".into(),
             Answer::Fate(RowFate::NullInput) => {
-                "not emitted: a cell that the model reads is null, since a gap lies in some window".into()
+                "not emitted: a cell that it is made of is null, since a gap lies in some window".into()
             }
             Answer::Fate(RowFate::ModelFailed) => "not emitted: the model gave no number".into(),
             Answer::Fate(RowFate::Skipped) => {
@@ -119,24 +119,28 @@ pub struct SinkHas {
     pub backlog: u64,
 }
 
-/// Tells what became of the row of `symbol` whose label is `ts`. The other end of the row is taken, too, where its label
-/// leads to nothing. `None` if nothing is emitted for the symbol.
+/// Tells what became of the row of a signal and `symbol` whose label is `ts`. The other end of the row is taken, too,
+/// where its label leads to nothing. `None` if the signal has no rows of the symbol.
 ///
 /// # Errors
 /// A damaged entry, a system that refuses.
-pub fn why(reader: &JournalReader, symbol: &str, ts: Ts) -> Result<Option<Why>, JournalError> {
+pub fn why(reader: &JournalReader, signal: u16, symbol: &str, ts: Ts) -> Result<Option<Why>, JournalError> {
     reader.read(|txn, identity| {
-        let Some(position) = identity.emission_symbols.iter().position(|s| s.as_str() == symbol) else {
+        let Some(of) = identity.signals.get(usize::from(signal)) else { return Ok(None) };
+        let named = |symbols: &[Symbol]| symbols.iter().position(|s| s.as_str() == symbol);
+        let Some(position) = named(&identity.symbols).filter(|_| named(identity.universe(of)).is_some()) else {
             return Ok(None);
         };
         let standing = Standing::read(txn, &identity.sink_keys())?;
-        let tally = standing.rows.get(&(position as u32)).copied().unwrap_or_default();
-        let (k, answer) = find(txn, identity, &tally, position as u32, ts)?;
-        let interval = identity.emission_interval;
+        let lane = (signal, position as u32);
+        let tally = standing.rows.get(&lane).copied().unwrap_or_default();
+        let row = Asked { txn, identity, of, lane, tally };
+        let (k, answer) = row.find(ts)?;
         let mut why = Why {
-            symbol: identity.emission_symbols[position].clone(),
-            open_time: interval.open_of(k),
-            close_time: interval.close_of(k),
+            signal,
+            symbol: identity.symbols[position].clone(),
+            open_time: of.interval.open_of(k),
+            close_time: of.interval.close_of(k),
             answer,
             bars: Vec::new(),
             sinks: Vec::new(),
@@ -154,72 +158,83 @@ pub fn why(reader: &JournalReader, symbol: &str, ts: Ts) -> Result<Option<Why>, 
             };
             why.sinks = identity.sinks.iter().zip(&standing.cursors).map(has).collect();
         }
-        trace(txn, identity, &mut why)?;
+        trace(txn, identity, of, &mut why)?;
         Ok(Some(why))
     })
 }
 
-/// The row that is meant, and its answer.
-fn find(
-    txn: &ReadTransaction,
-    identity: &Identity,
-    tally: &RowTally,
-    symbol: u32,
-    ts: Ts,
-) -> Result<(i64, Answer), Trouble> {
-    let interval = identity.emission_interval;
-    let k = interval.index_of(ts);
-    if !interval.is_aligned(ts) {
-        return Ok((k, Answer::OffGrid));
-    }
-    let (by_label, by_other) = match identity.emission_label {
-        Label::Close => (k - 1, k),
-        Label::Open => (k, k - 1),
-    };
-    let answer = answer(txn, identity, tally, symbol, by_label)?;
-    if matches!(answer, Answer::NotYet { .. } | Answer::Before { .. }) {
-        let other = self::answer(txn, identity, tally, symbol, by_other)?;
-        if let Answer::Fate(_) = other {
-            return Ok((by_other, other));
-        }
-    }
-    Ok((by_label, answer))
+/// What is looked for.
+struct Asked<'a> {
+    txn: &'a ReadTransaction,
+    identity: &'a Identity,
+    of: &'a SignalIdentity,
+    lane: (u16, u32),
+    tally: RowTally,
 }
 
-fn answer(
-    txn: &ReadTransaction,
-    identity: &Identity,
-    tally: &RowTally,
-    symbol: u32,
-    k: i64,
-) -> Result<Answer, Trouble> {
-    let open_time = identity.emission_interval.open_of(k);
-    let key = row_key(symbol, open_time);
-    let mark = txn.open_table(ROWS)?.get(key.as_slice())?.map(|v| get_mark(&key, v.value())).transpose()?;
-    match (mark, tally.span) {
-        (Some(RowMark::Emitted(seq)), _) => {
-            let stored = txn.open_table(EMITTED)?.get(number_key(seq).as_slice())?;
-            let stored = stored.ok_or_else(|| Trouble::Damage(format!("row {seq} is not there")))?;
-            let record = get_record(seq, &identity.emission_symbols, stored.value())?;
-            Ok(Answer::Fate(RowFate::Emitted { seq, record }))
+impl Asked<'_> {
+    /// The row that is meant, and its answer.
+    fn find(&self, ts: Ts) -> Result<(i64, Answer), Trouble> {
+        let k = self.of.interval.index_of(ts);
+        if !self.of.interval.is_aligned(ts) {
+            return Ok((k, Answer::OffGrid));
         }
-        (Some(RowMark::Other(code)), _) => match row_fate(code) {
-            Some(fate) => Ok(Answer::Fate(fate)),
-            None => Err(Trouble::Damage("a row's fate of no known kind".into())),
-        },
-        (None, None) => Ok(Answer::NotYet { newest: None }),
-        (None, Some(span)) if open_time.0 > span.newest => Ok(Answer::NotYet { newest: Some(Ts(span.newest)) }),
-        (None, Some(span)) if open_time.0 < span.first => Ok(Answer::Before { first: Ts(span.first) }),
-        (None, Some(span)) if open_time.0 < span.kept_from => Ok(Answer::Pruned { kept_from: Ts(span.kept_from) }),
-        (None, Some(_)) => Ok(Answer::Missing),
+        let (by_label, by_other) = match self.of.label {
+            Label::Close => (k - 1, k),
+            Label::Open => (k, k - 1),
+        };
+        let answer = self.answer(by_label)?;
+        if matches!(answer, Answer::NotYet { .. } | Answer::Before { .. }) {
+            let other = self.answer(by_other)?;
+            if let Answer::Fate(_) = other {
+                return Ok((by_other, other));
+            }
+        }
+        Ok((by_label, answer))
+    }
+
+    fn answer(&self, k: i64) -> Result<Answer, Trouble> {
+        let open_time = self.of.interval.open_of(k);
+        match (self.mark(open_time)?, self.tally.span) {
+            (Some(RowMark::Emitted(seq)), _) => {
+                let stored = self.txn.open_table(EMITTED)?;
+                let stored = stored.get(number_key(seq).as_slice())?;
+                let stored = stored.ok_or_else(|| Trouble::Damage(format!("row {seq} is not there")))?;
+                let record = get_record(seq, &self.identity.symbols, stored.value())?;
+                Ok(Answer::Fate(RowFate::Emitted { seq, record }))
+            }
+            (Some(RowMark::Stretch { code, .. }), _) => match row_fate(code) {
+                Some(fate) => Ok(Answer::Fate(fate)),
+                None => Err(Trouble::Damage("a row's fate of no known kind".into())),
+            },
+            (None, None) => Ok(Answer::NotYet { newest: None }),
+            (None, Some(span)) if open_time.0 > span.newest => Ok(Answer::NotYet { newest: Some(Ts(span.newest)) }),
+            (None, Some(span)) if open_time.0 < span.first => Ok(Answer::Before { first: Ts(span.first) }),
+            (None, Some(span)) if open_time.0 < span.kept_from => Ok(Answer::Pruned { kept_from: Ts(span.kept_from) }),
+            (None, Some(_)) => Ok(Answer::Missing),
+        }
+    }
+
+    /// The entry that the row is in: the last that begins by then, if it goes so far.
+    fn mark(&self, open_time: Ts) -> Result<Option<RowMark>, Trouble> {
+        let (low, high) = (row_key(self.lane, Ts(i64::MIN)), row_key(self.lane, open_time));
+        let table = self.txn.open_table(ROWS)?;
+        let Some(item) = table.range(low.as_slice()..=high.as_slice())?.next_back() else { return Ok(None) };
+        let (key, value) = item?;
+        let mark = get_mark(key.value(), value.value())?;
+        let last = match mark {
+            RowMark::Emitted(_) => row_of(key.value())?.1,
+            RowMark::Stretch { last, .. } => last,
+        };
+        Ok((open_time <= last).then_some(mark))
     }
 }
 
 /// Adds the bars, gaps and oddities behind a row.
-fn trace(txn: &ReadTransaction, identity: &Identity, why: &mut Why) -> Result<(), Trouble> {
+fn trace(txn: &ReadTransaction, identity: &Identity, of: &SignalIdentity, why: &mut Why) -> Result<(), Trouble> {
     let emitted = matches!(why.answer, Answer::Fate(RowFate::Emitted { .. }));
     let mut ids = Vec::new();
-    for (source, s) in (0..).zip(&identity.sources) {
+    for (source, s) in (0..).zip(&identity.sources).filter(|(i, _)| of.sources.contains(i)) {
         let Some(symbol) = s.symbols.iter().position(|name| *name == why.symbol) else { continue };
         let lane = (source, symbol as u32);
         let last = s.interval.index_of(why.close_time) - 1;

@@ -19,7 +19,7 @@ pub struct RunSpec {
     pub pipeline: String,
     /// Number of this run, in every log line.
     pub run_id: String,
-    /// An engine whose outputs are the emission's columns, the prediction first.
+    /// An engine whose outputs are [`sigc_plan::Plan::signal_columns`].
     pub engine: Engine,
     /// The plan's models by id.
     pub models: Vec<Box<dyn Predict>>,

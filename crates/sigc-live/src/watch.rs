@@ -7,10 +7,11 @@ use crate::net::link::EndKind;
 use crate::net::observe::{Observe, RequestKind, RequestOutcome};
 use crate::observe::metrics::{self, LinkEnd, Metrics};
 use crate::observe::process::Usage;
-use crate::observe::status::{Phase, SinkView, SourceView, Status, StatusView, SymbolView};
+use crate::observe::status::{Phase, SignalView, SinkView, SourceView, Status, StatusView, SymbolView};
 use crate::run::{EVENTS, Observer};
 use sigc_engine::Warmth;
 use sigc_market::{Interval, Symbol, Ts};
+use sigc_plan::FrameId;
 use sigc_runtime::Record;
 use sigc_runtime::live::barrier::{BarrierEvent, Why};
 use sigc_runtime::live::conductor::{Conductor, Note};
@@ -51,8 +52,16 @@ pub struct About {
     pub sinks: Vec<String>,
     /// The journal's file.
     pub journal: PathBuf,
-    /// Interval of the emission's frame.
-    pub emission: Interval,
+    /// Names of the signals, their frames, and these frames' intervals.
+    pub signals: Vec<(String, String, Interval)>,
+}
+
+impl About {
+    /// When a row closed.
+    fn close_of(&self, row: &Record) -> Ts {
+        let interval = self.signals.get(usize::from(row.signal)).map(|(_, _, interval)| *interval);
+        interval.map_or(row.ts, |interval| interval.close_of(interval.index_of(row.open_time)))
+    }
 }
 
 /// The observer of a run.
@@ -66,7 +75,7 @@ pub struct Watch {
 }
 
 /// When rows were computed that the first sink has not confirmed; see [`MOST_COMPUTED`].
-type Computed = Arc<Mutex<HashMap<(Symbol, Ts), Ts>>>;
+type Computed = Arc<Mutex<HashMap<(u16, Symbol, Ts), Ts>>>;
 
 impl Watch {
     /// Tells `metrics` and `status` of the run.
@@ -77,7 +86,13 @@ impl Watch {
 
 impl Observer for Watch {
     fn watcher(&self) -> Box<dyn Watcher> {
-        let view = self.about.view.clone();
+        let mut view = self.about.view.clone();
+        let signal = |(name, frame, _): &(String, String, Interval)| SignalView {
+            name: name.clone(),
+            frame: frame.clone(),
+            ..SignalView::default()
+        };
+        view.signals = self.about.signals.iter().map(signal).collect();
         Box::new(Owner {
             about: self.about.clone(),
             metrics: self.metrics.clone(),
@@ -128,12 +143,12 @@ impl Observer for Watch {
     fn delivered(&self, sink: usize, rows: &[Record], now: Ts, seconds: f64) {
         let since = |at: Ts| (now.0 - at.0).max(0) as f64 / 1_000.0;
         for row in rows {
-            self.metrics.delivered(sink, 1, since(close_of(self.about.emission, row)), seconds);
+            self.metrics.delivered(sink, 1, since(self.about.close_of(row)), seconds);
         }
         if sink == 0 {
             let mut computed = self.computed.lock().unwrap_or_else(PoisonError::into_inner);
             for row in rows {
-                if let Some(at) = computed.remove(&(row.symbol.clone(), row.open_time)) {
+                if let Some(at) = computed.remove(&(row.signal, row.symbol.clone(), row.open_time)) {
                     self.metrics.event_latency(since(at));
                 }
             }
@@ -275,18 +290,19 @@ impl Owner {
         }
     }
 
-    fn barrier_note(&mut self, conductor: &Conductor, event: &BarrierEvent) {
+    fn barrier_note(&mut self, conductor: &Conductor, frame: FrameId, event: &BarrierEvent) {
         let name = |s: u32| conductor.symbols().get(s as usize).map_or("?", |s| s.as_str()).to_owned();
+        let frame = conductor.frame_name(frame);
         match event {
             BarrierEvent::Release(r) if r.why == Why::Complete => {
-                tracing::debug!(close = %r.close, spread_ms = r.spread_ms, "every symbol has its row");
+                tracing::debug!(frame, close = %r.close, spread_ms = r.spread_ms, "every symbol has its row");
             }
             BarrierEvent::Release(r) => {
                 let laggards: Vec<String> = r.laggards.iter().map(|&s| name(s)).collect();
-                tracing::warn!(close = %r.close, laggards = laggards.join(","), "symbols have no row within the buffer");
+                tracing::warn!(frame, close = %r.close, laggards = laggards.join(","), "symbols have no row within the buffer");
             }
             BarrierEvent::Late { close, symbol, after_ms } => {
-                tracing::info!(%close, symbol = name(*symbol), after_ms, "a row came after the buffer");
+                tracing::info!(frame, %close, symbol = name(*symbol), after_ms, "a row came after the buffer");
             }
         }
     }
@@ -438,10 +454,10 @@ impl Watcher for Owner {
             }
             Note::ModelFailed { symbol, reason } => {
                 if self.speak("model") {
-                    tracing::warn!(symbol = %conductor.symbols()[*symbol as usize], reason, "the model gave no number");
+                    tracing::warn!(symbol = %conductor.symbols()[*symbol as usize], reason, "a model gave no number");
                 }
             }
-            Note::Barrier(event) => self.barrier_note(conductor, event),
+            Note::Barrier { frame, event } => self.barrier_note(conductor, *frame, event),
             Note::StoreFailed { reason } => {
                 self.errors.lock().unwrap_or_else(PoisonError::into_inner).insert("journal".into(), reason.clone());
                 tracing::error!(reason, "the journal does not store; rows wait and it is tried again");
@@ -483,14 +499,18 @@ impl Watcher for Owner {
     }
 
     fn row(&mut self, row: &RowEntry, now: Ts) {
-        self.metrics.row(&row.fate);
+        self.metrics.row(row.signal, &row.fate);
         if let RowFate::Emitted { record, .. } = &row.fate {
             self.emitted += 1;
-            let close = close_of(self.about.emission, record);
+            if let Some(view) = self.view.signals.get_mut(usize::from(row.signal)) {
+                view.rows_emitted += 1;
+                view.newest = view.newest.max(Some(row.open_time));
+            }
+            let close = self.about.close_of(record);
             self.metrics.emitted_latency((now.0 - close.0).max(0) as f64 / 1_000.0);
             let mut computed = self.computed.lock().unwrap_or_else(PoisonError::into_inner);
             if computed.len() < MOST_COMPUTED {
-                computed.insert((record.symbol.clone(), record.open_time), now);
+                computed.insert((record.signal, record.symbol.clone(), record.open_time), now);
             }
         }
     }
@@ -517,9 +537,4 @@ impl Watcher for Owner {
             tracing::warn!(seconds = took.as_secs_f64(), "the compute owner was busy for long: events had to wait");
         }
     }
-}
-
-/// When a row's bar closed.
-fn close_of(interval: Interval, row: &Record) -> Ts {
-    interval.close_of(interval.index_of(row.open_time))
 }

@@ -4,6 +4,7 @@ use crate::lookback::{Structure, Until};
 use crate::{ColumnId, F64, Fingerprint, Frame, FrameId, Needs, Node, Op, Origin, Type, ValueId};
 use serde::{Deserialize, Serialize};
 use sigc_market::{Field, Symbol};
+use std::collections::HashSet;
 
 /// Raised whenever the same ops would give other bits: a kernel's order of operations, a null rule.
 const SEMANTICS: u32 = 1;
@@ -72,8 +73,18 @@ pub struct Column {
     pub r#type: Type,
 }
 
-/// What is emitted at most once per symbol and row of a frame: in rows that are warm, where `when` is true and the value
-/// is not null.
+/// What is emitted at most once per symbol and row of a frame.
+///
+/// It gives a row for a symbol of its universe (that of the source below its frame) and an open time of its frame when
+///
+/// 1. the row is warm for *this* signal: its value, its `when` and its further columns are exact or settled. Signals do
+///    not wait for each other's history;
+/// 2. `when` is absent or true. Where it is false the signal is quiet, where it is null nothing can be said;
+/// 3. the value is not null.
+///
+/// Rows are ordered by the instant they close at, then by symbol in the order of [`Plan::symbols`], then by the position
+/// of the signal in [`Plan::signals`]. A replay gives that order. A live run, where no symbol waits for another, gives
+/// it for each symbol.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Signal {
     /// What kind of record it makes.
@@ -106,7 +117,7 @@ impl Signal {
         Signal { kind: SignalKind::Prediction, name: None, model: None, column, when: None, extra }
     }
 
-    /// Everything an emission waits for: the value, the condition, the further columns.
+    /// Everything that a row of it waits for: the value, the condition, the further columns.
     pub fn columns(&self) -> impl Iterator<Item = ColumnId> + '_ {
         [self.column].into_iter().chain(self.when).chain(self.extra.iter().copied())
     }
@@ -124,6 +135,9 @@ pub enum PlanError {
     /// A parameter outside its range.
     #[error("value {0} has a parameter outside its range")]
     Parameter(ValueId),
+    /// A signal whose columns are not all of one frame.
+    #[error("signal {0} has columns of several frames")]
+    Signal(usize),
     /// An id past the end of its list.
     #[error("the plan refers to something that is not in it")]
     Dangling,
@@ -151,19 +165,6 @@ impl Plan {
         found.map(ColumnId::new)
     }
 
-    /// The first signal.
-    ///
-    /// # Panics
-    /// If there is none, which [`Plan::verify`] refuses.
-    pub fn emission(&self) -> &Signal {
-        &self.signals[0]
-    }
-
-    /// The frame whose rows are emitted.
-    pub fn emission_frame(&self) -> FrameId {
-        self.column(self.emission().column).frame
-    }
-
     /// The frame of a signal's rows.
     pub fn frame_of(&self, signal: &Signal) -> FrameId {
         self.column(signal.column).frame
@@ -174,12 +175,57 @@ impl Plan {
         signal.name.as_deref().unwrap_or(&self.column(signal.column).name)
     }
 
-    /// The values an emission waits for.
-    pub fn roots(&self) -> Vec<ValueId> {
-        self.signals.iter().flat_map(Signal::columns).map(|c| self.column(c).value).collect()
+    /// What tells each signal from the others where a person reads it: its name, behind its frame's where two signals
+    /// have the same.
+    pub fn signal_names(&self) -> Vec<String> {
+        let names: Vec<&str> = self.signals.iter().map(|s| self.signal_name(s)).collect();
+        let name = |(i, s): (usize, &Signal)| match names.iter().filter(|n| **n == names[i]).count() {
+            1 => names[i].to_owned(),
+            _ => format!("{}.{}", self.frame(self.frame_of(s)).name, names[i]),
+        };
+        self.signals.iter().enumerate().map(name).collect()
     }
 
-    /// What the emission needs of every frame, settled.
+    /// The columns of all signals, each once.
+    pub fn signal_columns(&self) -> Vec<ColumnId> {
+        let mut columns = Vec::new();
+        for column in self.signals.iter().flat_map(Signal::columns) {
+            if !columns.contains(&column) {
+                columns.push(column);
+            }
+        }
+        columns
+    }
+
+    /// The symbols that a signal has rows for: the universe of the source that its frame comes from.
+    pub fn universe(&self, signal: &Signal) -> &[Symbol] {
+        let source = self.structure().source_of(self.frame_of(signal));
+        self.sources.iter().find(|s| s.frame == source).map_or(&[], |s| s.symbols.as_slice())
+    }
+
+    /// The symbols of all signals, each once: the universe of the first signal, then what the next ones add to it.
+    pub fn symbols(&self) -> Vec<Symbol> {
+        let mut symbols: Vec<Symbol> = Vec::new();
+        let mut known = HashSet::new();
+        for symbol in self.signals.iter().flat_map(|s| self.universe(s)) {
+            if known.insert(symbol) {
+                symbols.push(symbol.clone());
+            }
+        }
+        symbols
+    }
+
+    /// The values a signal waits for.
+    pub fn roots_of(&self, signal: &Signal) -> Vec<ValueId> {
+        signal.columns().map(|c| self.column(c).value).collect()
+    }
+
+    /// The values that the signals wait for.
+    pub fn roots(&self) -> Vec<ValueId> {
+        self.signals.iter().flat_map(|s| self.roots_of(s)).collect()
+    }
+
+    /// What the signals need of every frame, settled.
     pub fn needs(&self) -> Needs {
         self.structure().needs(&self.roots(), Until::Settled)
     }
@@ -231,8 +277,12 @@ impl Plan {
         let dangling = self.sources.iter().any(|s| !frame_exists(s.frame))
             || self.columns.iter().any(|c| !frame_exists(c.frame) || c.value.index() >= self.nodes.len())
             || self.models.iter().any(|m| m.window == 0 || m.inputs.is_empty())
-            || self.signals.is_empty()
+            || !(1..=usize::from(u16::MAX)).contains(&self.signals.len())
             || self.signals.iter().flat_map(Signal::columns).any(|c| c.index() >= self.columns.len());
-        if dangling { Err(PlanError::Dangling) } else { Ok(()) }
+        if dangling {
+            return Err(PlanError::Dangling);
+        }
+        let strays = |s: &Signal| s.columns().any(|c| self.column(c).frame != self.frame_of(s));
+        self.signals.iter().position(strays).map_or(Ok(()), |i| Err(PlanError::Signal(i)))
     }
 }

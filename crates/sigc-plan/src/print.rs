@@ -63,7 +63,7 @@ pub(crate) fn nodes(out: &mut String, nodes: &[Node], frame_name: impl Fn(crate:
 }
 
 impl fmt::Display for Plan {
-    /// The whole plan: frames, sources, ops, models, columns, emission.
+    /// The whole plan: frames, sources, ops, models, columns, signals.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "plan {} {}", self.name, self.fingerprint())?;
         for frame in &self.frames {

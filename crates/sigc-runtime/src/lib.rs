@@ -7,6 +7,7 @@ pub mod live;
 pub mod merge;
 pub mod record;
 pub mod replay;
+pub mod signals;
 pub mod sink;
 pub mod venue;
 pub mod verify;

@@ -1,13 +1,16 @@
 //! Recorded bars through the live driver to the sinks.
 //!
-//! Reads the bars of every symbol, oldest instant first and symbols in the order of the universe; gives each warm row
-//! of the emission to every sink, in that order, once. The same bars give the same rows in the same order.
+//! Reads the bars of every symbol; gives each row of each signal to every sink, once, in the order that
+//! [`sigc_plan::Signal`] defines: oldest instant first, then by symbol, then by signal. The same bars give the same
+//! rows in the same order.
 
 use crate::merge::Merge;
+use crate::signals::{Reader, Said, SignalRow, Signals};
 use crate::{Record, Sink, SinkError, Subscription, Written};
-use sigc_engine::{Engine, EngineError, Live, Outcome, Predict, PredictFaults, RowSink};
+use sigc_engine::{Engine, EngineError, Live, Outcome, Predict, PredictFaults};
 use sigc_market::{Bar, Symbol, Ts};
-use sigc_plan::{FrameId, Label, Plan};
+use sigc_plan::{FrameId, Plan};
+use std::collections::BTreeMap;
 
 /// Rows that wait to be written together: large enough to make writes cheap, small enough to follow a replay by eye.
 const ROWS_PER_WRITE: usize = 1_024;
@@ -40,14 +43,30 @@ pub struct Summary {
     pub bars: u64,
     /// Grid rows without a bar.
     pub gap_rows: u64,
-    /// Rows emitted.
-    pub rows: u64,
-    /// Rows of the emission's frame before it was warm.
-    pub warming: u64,
-    /// Warm rows without a prediction: a cell the model reads is null, or the model failed.
-    pub without_value: u64,
+    /// What became of the rows of each signal.
+    pub signals: Vec<Fates>,
     /// Predictions that failed.
     pub predict: PredictFaults,
+}
+
+/// What became of a signal's rows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Fates {
+    /// Emitted.
+    pub emitted: u64,
+    /// Not warm yet.
+    pub warming: u64,
+    /// Warm, and `when` is false.
+    pub quiet: u64,
+    /// Warm, and without a value: a cell that is needed is null, or a model failed.
+    pub without_value: u64,
+}
+
+impl Summary {
+    /// Rows of all signals.
+    pub fn emitted(&self) -> u64 {
+        self.signals.iter().map(|s| s.emitted).sum()
+    }
 }
 
 /// Why a replay stopped.
@@ -70,9 +89,9 @@ pub enum ReplayError {
 pub struct Replay<'a> {
     /// The plan.
     pub plan: &'a Plan,
-    /// An engine of the plan whose outputs are the emission's columns, the prediction first.
+    /// An engine of the plan whose outputs are [`Plan::signal_columns`].
     pub engine: &'a Engine,
-    /// The symbols, in the order of the universe.
+    /// The symbols, in the order of [`Plan::symbols`].
     pub symbols: &'a [Symbol],
     /// Their bars.
     pub feeds: &'a [Feed<'a>],
@@ -95,13 +114,13 @@ pub fn replay(
     let bars = |s: usize| feeds.iter().filter(move |f| f.symbol == s).map(|f| (f.frame, f.bars));
     let mut lanes: Vec<(Live, Merge<'_>)> =
         (0..symbols.len()).map(|s| (Live::new(engine, s), Merge::new(plan, bars(s)))).collect();
+    let signals = Signals::of(engine);
     let mut rows = Rows {
-        frame: plan.emission_frame(),
-        plan,
         symbols,
-        symbol: 0,
+        signals: &signals,
+        waiting: BTreeMap::new(),
         pending: Vec::new(),
-        summary: Summary::default(),
+        summary: Summary { signals: vec![Fates::default(); signals.len()], ..Summary::default() },
     };
     let mut due: Vec<(FrameId, Bar)> = Vec::new();
     while let Some(at) = lanes.iter().filter_map(|(_, merge)| merge.next_close()).min() {
@@ -112,14 +131,19 @@ pub fn replay(
         for (s, (live, merge)) in lanes.iter_mut().enumerate().filter(|(_, (_, m))| m.next_close() == Some(at)) {
             due.clear();
             merge.take(at, &mut due);
-            rows.symbol = s;
-            let outcome = live.step(at, &due, models, &mut rows)?;
+            let mut reader = Reader::new(&signals);
+            let outcome = live.step(at, &due, models, &mut reader)?;
             rows.count(outcome);
+            reader.finish().into_iter().for_each(|row| rows.take(s, row));
         }
+        // A symbol whose next bar comes behind a gap has rows of that gap still to come.
+        let open = lanes.iter().filter(|(_, merge)| merge.next_close().is_some()).filter_map(|(live, _)| live.at());
+        rows.release(open.min().unwrap_or(at));
         if rows.pending.len() >= ROWS_PER_WRITE {
             rows.write(sinks)?;
         }
     }
+    rows.release(Ts(i64::MAX));
     rows.write(sinks)?;
     for slot in sinks {
         slot.sink.flush().map_err(|error| ReplayError::Sink { sink: slot.sink.describe(), error })?;
@@ -129,55 +153,44 @@ pub fn replay(
 
 /// Collects the rows to be written.
 struct Rows<'a> {
-    plan: &'a Plan,
-    frame: FrameId,
     symbols: &'a [Symbol],
-    symbol: usize,
+    signals: &'a Signals,
+    /// By close, symbol and signal.
+    waiting: BTreeMap<(Ts, usize, u16), Record>,
     pending: Vec<Record>,
     summary: Summary,
 }
 
-impl RowSink for Rows<'_> {
-    fn row(&mut self, frame: FrameId, open_time: Ts, cells: &[f64], warm: bool) {
-        if frame != self.frame {
-            return;
-        }
-        let Some((&value, extra)) = cells.split_first() else { return };
-        if !warm {
-            self.summary.warming += 1;
-        } else if value.is_nan() {
-            self.summary.without_value += 1;
-        } else {
-            self.summary.rows += 1;
-            let frame = self.plan.frame(frame);
-            let ts = match frame.label {
-                Label::Close => frame.interval.close_of(frame.interval.index_of(open_time)),
-                Label::Open => open_time,
-            };
-            let symbol = self.symbols[self.symbol].clone();
-            let extra = extra.to_vec();
-            self.pending.push(Record {
-                signal: 0,
-                symbol,
-                ts,
-                open_time,
-                value,
-                extra,
-                caught_up: false,
-                latency_ms: None,
-            });
+impl Rows<'_> {
+    fn take(&mut self, symbol: usize, row: SignalRow) {
+        let ts = self.signals.ts(&row);
+        let SignalRow { close, signal, open_time, said } = row;
+        let fates = &mut self.summary.signals[usize::from(signal)];
+        match said {
+            Said::Cold => fates.warming += 1,
+            Said::Quiet => fates.quiet += 1,
+            Said::Null => fates.without_value += 1,
+            Said::Value { value, extra } => {
+                fates.emitted += 1;
+                let name = self.symbols[symbol].clone();
+                let (caught_up, latency_ms) = (false, None);
+                let record = Record { signal, symbol: name, ts, open_time, value, extra, caught_up, latency_ms };
+                self.waiting.insert((close, symbol, signal), record);
+            }
         }
     }
-}
 
-impl Rows<'_> {
+    /// No further row closes by then.
+    fn release(&mut self, by: Ts) {
+        while let Some(first) = self.waiting.first_entry().filter(|e| e.key().0 <= by) {
+            self.pending.push(first.remove());
+        }
+    }
+
     fn count(&mut self, outcome: Outcome) {
         self.summary.bars += outcome.bars;
         self.summary.gap_rows += outcome.gap_rows;
-        self.summary.predict.count += outcome.predict.count;
-        if outcome.predict.last.is_some() {
-            self.summary.predict.last = outcome.predict.last;
-        }
+        self.summary.predict.merge(outcome.predict);
     }
 
     fn write(&mut self, sinks: &mut [SinkSlot]) -> Result<(), ReplayError> {

@@ -2,8 +2,8 @@
 //!
 //! One panel run over all bars is the yardstick. Then the same bars go through the live driver bar by bar; through the
 //! live driver cut at random places, each time through a snapshot; through lanes started anew from exactly the history
-//! that lookback says, and from one bar less; and through panels whose bars end at random instants. Rows are compared
-//! by their bits. Columns with a recursive op have forgotten their seed only to the plan's tolerance after a restart,
+//! that lookback says for one signal after the other, and from one bar less; and through panels whose bars end at
+//! random instants. All columns are compared, by their bits. Columns with a recursive op have forgotten their seed only to the plan's tolerance after a restart,
 //! so there their deviation is measured instead, against the largest value of the column.
 //!
 //! Models are asked in the first comparison only. In the others a stand-in answers, and everything that goes into the
@@ -15,7 +15,7 @@ use crate::merge::{Merge, close};
 use sigc_engine::{Engine, EngineError, Live, PanelInput, PanelOptions, Predict, PredictError, run_panel};
 use sigc_market::{Bar, Ts};
 use sigc_plan::lookback::Until;
-use sigc_plan::{ColumnId, FrameId, Op, Plan, Tier};
+use sigc_plan::{ColumnId, FrameId, Op, Plan, Signal, Tier};
 use table::Table;
 
 /// After a restart a recursive column may deviate by so many times the tolerance, of the column's largest value: a
@@ -125,8 +125,6 @@ struct Unmodelled<'p> {
     engine: Engine,
     /// The columns that no model has a part in.
     columns: Vec<ColumnId>,
-    /// What an emission waits for.
-    roots: Vec<sigc_plan::ValueId>,
 }
 
 /// Answers every window with 0: what comes out is not compared.
@@ -146,7 +144,7 @@ impl<'p> Unmodelled<'p> {
         }
         let columns: Vec<ColumnId> =
             (0..plan.columns.len()).map(ColumnId::new).filter(|&c| !modelled[plan.column(c).value.index()]).collect();
-        Unmodelled { plan, engine, columns, roots: plan.roots() }
+        Unmodelled { plan, engine, columns }
     }
 
     fn models(&self) -> Vec<Box<dyn Predict>> {
@@ -200,19 +198,23 @@ impl<'p> Unmodelled<'p> {
         let mut short = Check { name: "restarts from one bar less", ..Check::default() };
         for i in 0..options.restarts {
             progress("restarts", i, options.restarts);
-            let Some(r) = self.pick_restart(symbols, rng) else { continue };
+            // Each signal in its turn: what is enough for one can be too little for another.
+            let signal = &self.plan.signals[i % self.plan.signals.len()];
+            let Some(r) = self.pick_restart(signal, symbols, rng) else { continue };
             exact.runs += 1;
             let rows = self.live(symbols.len(), r.symbol, &r.bars, None)?;
-            rows.ready_at(self.plan, r.symbol, r.at, true, &mut exact);
-            self.ready_as_counted(&rows, &r, &mut exact);
+            rows.ready_at(self.plan, signal, (r.symbol, r.at), true, &mut exact);
+            self.ready_as_counted(&rows, signal, &r, &mut exact);
             let limit = GAIN * self.plan.tolerance.0;
-            yardstick.compare_settled(self.plan, &rows, (r.symbol, r.at), limit, &self.columns, &mut exact);
+            let columns: Vec<ColumnId> =
+                columns_below(self.plan, signal).into_iter().filter(|c| self.columns.contains(c)).collect();
+            yardstick.compare_settled(self.plan, &rows, (r.symbol, r.at), limit, &columns, &mut exact);
             for source in r.binding {
                 short.runs += 1;
                 let fewer: SymbolBars<'_> =
                     r.bars.iter().map(|&(f, b)| (f, if f == source { &b[1..] } else { b })).collect();
                 let rows = self.live(symbols.len(), r.symbol, &fewer, None)?;
-                rows.ready_at(self.plan, r.symbol, r.at, false, &mut short);
+                rows.ready_at(self.plan, signal, (r.symbol, r.at), false, &mut short);
             }
         }
         Ok([exact, short])
@@ -220,31 +222,31 @@ impl<'p> Unmodelled<'p> {
 
     /// The rows before the restart's instant are ready exactly where lookback says that the same bars do: between two
     /// closes of a slower joined frame several rows can begin with the same bar.
-    fn ready_as_counted(&self, rows: &Table, r: &Restart<'_>, check: &mut Check) {
-        let structure = self.plan.structure();
-        let interval = self.plan.frame(self.plan.emission_frame()).interval;
+    fn ready_as_counted(&self, rows: &Table, signal: &Signal, r: &Restart<'_>, check: &mut Check) {
+        let (structure, roots) = (self.plan.structure(), self.plan.roots_of(signal));
+        let interval = self.plan.frame(self.plan.frame_of(signal)).interval;
         let k = interval.last_closed(r.at);
         for at in (k - ROWS_BEFORE..k).map(|k| interval.close_of(k)) {
-            let oldest = structure.oldest(&self.roots, at, Until::Settled);
+            let oldest = structure.oldest(&roots, at, Until::Settled);
             let enough = r.bars.iter().all(|&(f, bars)| {
                 let of = self.plan.frame(f).interval;
                 let first = bars.first().map(|b| of.index_of(b.open_time));
                 oldest.frame(f).is_none_or(|lo| first.is_some_and(|first| first <= lo))
             });
-            rows.ready_at(self.plan, r.symbol, at, enough, check);
+            rows.ready_at(self.plan, signal, (r.symbol, at), enough, check);
         }
     }
 
-    /// A symbol and an instant whose needed history is there without a gap.
-    fn pick_restart<'a>(&self, symbols: &[SymbolBars<'a>], rng: &mut SplitMix) -> Option<Restart<'a>> {
-        let structure = self.plan.structure();
-        let interval = self.plan.frame(self.plan.emission_frame()).interval;
+    /// A symbol and an instant at which the history that a signal needs is there without a gap.
+    fn pick_restart<'a>(&self, signal: &Signal, symbols: &[SymbolBars<'a>], rng: &mut SplitMix) -> Option<Restart<'a>> {
+        let (structure, roots) = (self.plan.structure(), self.plan.roots_of(signal));
+        let interval = self.plan.frame(self.plan.frame_of(signal)).interval;
         (0..TRIES).find_map(|_| {
             let symbol = rng.below(symbols.len());
             let bars = &symbols[symbol];
             let near = instants(self.plan, bars).nth(rng.below(n_bars(bars)))?;
             let at = interval.close_of(interval.last_closed(near));
-            let oldest = structure.oldest(&self.roots, at, Until::Settled);
+            let oldest = structure.oldest(&roots, at, Until::Settled);
             let mut cut = Vec::new();
             let mut earliest: Vec<(FrameId, Ts)> = Vec::new();
             for &(frame, all) in bars {
@@ -296,6 +298,22 @@ impl<'p> Unmodelled<'p> {
         }
         Ok(check)
     }
+}
+
+/// The columns that a signal reads, directly or not.
+fn columns_below(plan: &Plan, signal: &Signal) -> Vec<ColumnId> {
+    let mut needed = vec![false; plan.nodes.len()];
+    plan.roots_of(signal).iter().for_each(|r| needed[r.index()] = true);
+    for i in (0..plan.nodes.len()).rev() {
+        if !needed[i] {
+            continue;
+        }
+        match plan.nodes[i].op {
+            Op::Model { model } => plan.models[model.index()].inputs.iter().for_each(|v| needed[v.index()] = true),
+            op => op.operands().for_each(|v| needed[v.index()] = true),
+        }
+    }
+    (0..plan.columns.len()).map(ColumnId::new).filter(|&c| needed[plan.column(c).value.index()]).collect()
 }
 
 /// A lane to be started anew.

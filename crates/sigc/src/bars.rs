@@ -77,13 +77,19 @@ pub fn read(plan: &Plan, paths: &[String], args: &BarsArgs, term: &mut Terminal)
             ));
         }
         let progress = Progress::start(term, "reading bars", 1);
-        let options = ReadOptions { symbols: Some(&symbols), ..ReadOptions::all(interval) };
+        // A source is asked for its own symbols only; of the others it has no bars.
+        let own: Vec<Symbol> = symbols.iter().filter(|s| source.symbols.contains(s)).cloned().collect();
+        if own.is_empty() {
+            bars.push((source.frame, vec![Vec::new(); symbols.len()]));
+            continue;
+        }
+        let options = ReadOptions { symbols: Some(&own), ..ReadOptions::all(interval) };
         let read = read_bars(&path, &options, &mut |p| {
             progress.of(p.n_bytes);
             progress.at(p.bytes_done);
         });
         drop(progress);
-        let mut by_symbol = Vec::new();
+        let mut by_symbol = vec![Vec::new(); symbols.len()];
         for symbol in read.map_err(bars_failure)? {
             if !term.quiet {
                 for note in &symbol.notes {
@@ -91,7 +97,10 @@ pub fn read(plan: &Plan, paths: &[String], args: &BarsArgs, term: &mut Terminal)
                 }
             }
             let same = interval == frame.interval;
-            by_symbol.push(if same { symbol.bars } else { coarsen(&symbol.bars, interval, frame.interval) });
+            let made = if same { symbol.bars } else { coarsen(&symbol.bars, interval, frame.interval) };
+            if let Some(place) = symbols.iter().position(|s| *s == symbol.symbol) {
+                by_symbol[place] = made;
+            }
         }
         bars.push((source.frame, by_symbol));
     }
@@ -138,9 +147,9 @@ pub fn bars_failure(error: BarsError) -> Failure {
     Failure::coded(error.code(), &error, help)
 }
 
-/// The universe of the emission, or the part of it that was asked for.
+/// The symbols of the signals, or those of them that were asked for.
 fn wanted_symbols(plan: &Plan, args: &BarsArgs) -> Result<Vec<Symbol>, Failure> {
-    let universe = universe(plan);
+    let universe = plan.symbols();
     let Some(wanted) = &args.symbols else { return Ok(universe) };
     for w in wanted {
         if !universe.iter().any(|s| s.as_str() == w) {
@@ -150,12 +159,6 @@ fn wanted_symbols(plan: &Plan, args: &BarsArgs) -> Result<Vec<Symbol>, Failure> 
         }
     }
     Ok(universe.into_iter().filter(|s| wanted.iter().any(|w| w == s.as_str())).collect())
-}
-
-/// The symbols that rows are emitted for.
-pub fn universe(plan: &Plan) -> Vec<Symbol> {
-    let source = plan.structure().source_of(plan.emission_frame());
-    plan.sources.iter().find(|s| s.frame == source).map(|s| s.symbols.clone()).unwrap_or_default()
 }
 
 fn finer_interval(text: &str) -> Result<Interval, Failure> {

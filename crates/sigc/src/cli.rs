@@ -337,10 +337,13 @@ pub struct Why {
     pub symbol: String,
     /// The row's `ts`: ISO 8601, for example 2025-06-01T00:15:00Z, or milliseconds since 1970.
     pub ts: String,
+    /// Only this signal; of several, all that have such a row when left out.
+    #[arg(long, value_name = "NAME")]
+    pub signal: Option<String>,
     /// The run's state folder; `sigc-state/NAME` when left out.
     #[arg(long)]
     pub state: Option<PathBuf>,
-    /// Print one JSON object.
+    /// Print JSON: an object, or a list of them where the pipeline has several signals and none is named.
     #[arg(long)]
     pub json: bool,
 }

@@ -1,6 +1,5 @@
 //! From a compiled pipeline to a run that is ready to begin.
 
-use crate::bars::universe;
 use crate::failure::Failure;
 use crate::models::load_models;
 use crate::run_failure::engine_failure;
@@ -23,7 +22,7 @@ use sigc_live::net::rest::Rest;
 use sigc_live::pace::Pace;
 use sigc_live::spec::{Limits, RunSpec, SinkSpec, SourceIo, SourceSpec, VenueIo};
 use sigc_market::{Interval, Symbol, Ts};
-use sigc_plan::{ColumnId, FrameId, Plan};
+use sigc_plan::{FrameId, Plan};
 use sigc_runtime::live::conductor::{CatchUp, SourceSetup};
 use sigc_runtime::live::feed::Supply;
 use sigc_runtime::live::splice::Terms;
@@ -78,11 +77,9 @@ pub fn build(
     secrets: &mut Secrets,
     term: &mut Terminal,
 ) -> Result<RunSpec, Failure> {
-    let symbols = universe(plan);
+    let symbols = plan.symbols();
     let models = load_models(plan, &symbols, wanted.may_spawn)?;
-    let outputs: Vec<ColumnId> =
-        std::iter::once(plan.emission().column).chain(plan.emission().extra.iter().copied()).collect();
-    let engine = Engine::new(plan, &outputs).map_err(|e| engine_failure(e, &symbols, plan))?;
+    let engine = Engine::new(plan, &plan.signal_columns()).map_err(|e| engine_failure(e, &symbols, plan))?;
     let sources = sources(plan, typed, wanted, secrets)?;
     let identity = Identity::of(plan, typed.sinks.iter().map(sink_text).collect());
     let Opened { journal, restored, notes } =

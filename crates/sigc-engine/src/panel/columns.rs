@@ -17,7 +17,7 @@ pub struct Columns {
 struct FrameColumns {
     first_row: i64,
     columns: Vec<Vec<f64>>,
-    warm: Vec<bool>,
+    warm_from: Vec<i64>,
 }
 
 impl Columns {
@@ -33,7 +33,7 @@ impl Columns {
 
     /// The first row of a symbol's frame and how many there are; `None` without any.
     pub fn rows(&self, symbol_index: usize, frame: FrameId) -> Option<(i64, usize)> {
-        self.frames.get(&(symbol_index, frame)).map(|f| (f.first_row, f.warm.len()))
+        self.frames.get(&(symbol_index, frame)).map(|f| (f.first_row, f.columns.first().map_or(0, Vec::len)))
     }
 
     /// A column of a symbol from its first row on, null as NaN; empty without rows.
@@ -45,9 +45,11 @@ impl Columns {
         found.unwrap_or(&[])
     }
 
-    /// Which rows of a symbol's frame are warm; empty without rows.
-    pub fn warm(&self, symbol_index: usize, frame: FrameId) -> &[bool] {
-        self.frames.get(&(symbol_index, frame)).map_or(&[], |f| f.warm.as_slice())
+    /// The first row of a symbol's column that is warm; `None` if no row is.
+    pub fn warm_from(&self, symbol_index: usize, column: ColumnId) -> Option<i64> {
+        let &(frame, place) = self.places.get(&column)?;
+        let from = *self.frames.get(&(symbol_index, frame))?.warm_from.get(place)?;
+        (from < i64::MAX).then_some(from)
     }
 }
 
@@ -58,17 +60,19 @@ impl PanelSink for Columns {
         frame: FrameId,
         first_row: i64,
         columns: &[&[f64]],
-        warm: &[bool],
+        warm_from: &[i64],
     ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         let to = self.frames.entry((symbol_index, frame)).or_insert_with(|| FrameColumns {
             first_row,
             columns: vec![Vec::new(); columns.len()],
-            warm: Vec::new(),
+            warm_from: vec![i64::MAX; columns.len()],
         });
         for (to, cells) in to.columns.iter_mut().zip(columns) {
             to.extend_from_slice(cells);
         }
-        to.warm.extend_from_slice(warm);
+        for (to, from) in to.warm_from.iter_mut().zip(warm_from) {
+            *to = (*to).min(*from);
+        }
         Ok(())
     }
 }

@@ -16,7 +16,7 @@ use sigc_plan::{Gap, ModelId};
 #[derive(Debug, Default)]
 pub(crate) struct Tile {
     pub(crate) cells: Vec<f64>,
-    pub(crate) warm: Vec<bool>,
+    pub(crate) warm_from: Vec<i64>,
     pub(crate) blocks: Vec<Block>,
     pub(crate) stats: PanelStats,
 }
@@ -29,7 +29,8 @@ pub(crate) struct Block {
     pub(crate) first_row: i64,
     pub(crate) rows: usize,
     pub(crate) cells: usize,
-    pub(crate) warm: usize,
+    /// Where the first warm row of each column stands.
+    pub(crate) warm_from: usize,
 }
 
 /// One symbol of a group.
@@ -102,7 +103,7 @@ impl<'a> Group<'a> {
     /// Computes the next tile; false if there is none.
     pub(crate) fn next(&mut self, models: &mut [Box<dyn Predict>], tile: &mut Tile) -> Result<bool, EngineError> {
         let engine = self.engine;
-        tile.warm.clear();
+        tile.warm_from.clear();
         tile.blocks.clear();
         tile.stats = PanelStats::default();
         let Some(grid) = engine.program.frames.get(self.finest).map(|f| f.interval) else { return Ok(false) };
@@ -208,7 +209,7 @@ impl<'a> Group<'a> {
                         Ok(y) => {
                             self.machine.newest_mut(model.out as usize, rows.count)[i][l] = y;
                         }
-                        Err(error) => stats.predict.add(error),
+                        Err(error) => stats.predict.add(id, error),
                     }
                 }
             }
@@ -227,12 +228,11 @@ impl<'a> Group<'a> {
             for lane in &self.lanes {
                 let (from, to) = (rows.first().max(lane.firsts[f]), rows.last.min(lane.lasts[f]));
                 let n = if from <= to { (to - from + 1) as usize } else { 0 };
-                let warm = tile.warm.len();
-                tile.blocks.push(Block { symbol: lane.symbol, frame: f, first_row: from, rows: n, cells: used, warm });
+                let warm_from = tile.warm_from.len();
+                let (symbol, cells) = (lane.symbol, used);
+                tile.blocks.push(Block { symbol, frame: f, first_row: from, rows: n, cells, warm_from });
                 used += n * info.outputs.len();
-                let cold = lane.settling.warm_from(f).saturating_sub(from).clamp(0, n as i64) as usize;
-                tile.warm.resize(warm + cold, false);
-                tile.warm.resize(warm + n, true);
+                tile.warm_from.extend(lane.settling.warm_from(info));
             }
             // Every cell in use is written below: an old tile's need not be cleared.
             tile.cells.resize(tile.cells.len().max(used), NULL);

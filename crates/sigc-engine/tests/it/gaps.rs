@@ -189,7 +189,7 @@ fn a_bar_that_could_not_be_had_makes_the_rows_above_it_null() {
 struct Rows(Vec<(FrameId, f64)>);
 
 impl sigc_engine::RowSink for Rows {
-    fn row(&mut self, frame: FrameId, _: Ts, cells: &[f64], _: bool) {
+    fn row(&mut self, frame: FrameId, _: Ts, cells: &[f64], _: sigc_engine::Warm<'_>) {
         self.0.push((frame, cells[0]));
     }
 }

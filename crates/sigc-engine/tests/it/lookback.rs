@@ -9,7 +9,7 @@ use sigc_plan::*;
 
 const STRICT: Shape = Shape { nodes: 12, finite: true, strict: true, models: false };
 
-/// The emission's newest row by `at`, and whether it is warm, from histories that begin at the given rows.
+/// The signal's newest row by `at`, and whether it is warm, from histories that begin at the given rows.
 fn newest(plan: &Plan, bars: &History, starts: &[(FrameId, i64)], at: Ts) -> Option<(f64, bool)> {
     let cut: History = starts
         .iter()
@@ -21,11 +21,11 @@ fn newest(plan: &Plan, bars: &History, starts: &[(FrameId, i64)], at: Ts) -> Opt
             (*f, all[from..to.max(from)].to_vec())
         })
         .collect();
-    let outputs = [plan.emission().column];
-    let table = run_live(plan, &outputs, 0, &cut);
-    let row = plan.frame(plan.emission_frame()).interval.last_closed(at);
-    let (cells, warm) = table.get(&(plan.emission_frame().index(), row))?;
-    Some((f64::from_bits(cells[0]), *warm))
+    let signal = &plan.signals[0];
+    let table = run_live(plan, &plan.signal_columns(), 0, &cut);
+    let frame = plan.frame_of(signal);
+    let (cells, warm) = table.get(&(frame.index(), plan.frame(frame).interval.last_closed(at)))?;
+    Some((f64::from_bits(cells[0]), warm[0]))
 }
 
 /// Long histories of all sources, ending at `at`, and where the need begins in each that is needed.
@@ -159,7 +159,7 @@ fn nulls_among_its_inputs_delay_a_smoother_and_the_report_counts_down() {
     }
     // The inner one has taken 7 inputs at row 8 (two are missing); the outer takes its first settled one there and
     // its seventh at row 15 (one more is missing).
-    let warm_from = rows.table.iter().find(|(_, (_, warm))| *warm).map(|((_, row), _)| *row - 100);
+    let warm_from = rows.table.iter().find(|(_, (_, warm))| warm.last() == Some(&true)).map(|((_, row), _)| *row - 100);
     assert_eq!(warm_from, Some(15));
     assert_eq!(reports[0], (0, Warmth::Needs(12)), "13 rows without a null, one is there");
     assert!(reports.windows(2).all(|w| match (w[0].1, w[1].1) {
@@ -168,5 +168,39 @@ fn nulls_among_its_inputs_delay_a_smoother_and_the_report_counts_down() {
     }));
     for (k, report) in reports {
         assert_eq!(report == Warmth::Ready, k >= 15, "row {k}: {report:?}");
+    }
+}
+
+/// Columns wait each for itself, whatever the others of the frame and of the plan wait for.
+#[test]
+fn a_fast_column_does_not_wait_for_a_slow_one() {
+    let (quarter, hour) = (FrameId::new(0), FrameId::new(1));
+    let mut g = Graph::new();
+    let x = g.push(quarter, Op::Input(Field::Close));
+    let last = g.push(hour, Op::Aggregate { x, how: Aggregate::Last, incomplete: Incomplete::Partial });
+    let fast = g.on(quarter).mean(x, 3);
+    let slower = g.on(quarter).mean(x, 9);
+    let slow = g.on(hour).mean(last, 4);
+    let frames = vec![source("q", "15m", Gap::Null), resample("h", "1h", 0)];
+    let plan = plan(frames, &g, Vec::new(), &[fast, slower, slow], 0.5);
+    let engine = Engine::new(&plan, &all_columns(&plan)).expect("the test's plan");
+    let [fast, slower, slow] = [0, 1, 2].map(ColumnId::new);
+    let mut live = Live::new(&engine, 0);
+    let mut rows = Rows { plan: &plan, table: Table::new() };
+    let mut dice = Dice::new(8);
+    for (k, bar) in random_bars(&mut dice, plan.frames[0].interval, 0, 20, CALM).iter().enumerate() {
+        live.push(quarter, bar, &mut [], &mut rows).expect("in order");
+        let needs = |n: usize| if k + 1 >= n { Warmth::Ready } else { Warmth::Needs((n - k - 1) as i64) };
+        assert_eq!(live.warmth_of(&[fast]), needs(3), "row {k}");
+        assert_eq!(live.warmth_of(&[slower]), needs(9), "row {k}");
+        // The fourth hour closes with the sixteenth quarter.
+        let hours = (k + 1) / 4;
+        let want = if hours >= 4 { Warmth::Ready } else { Warmth::Needs(4 - hours as i64) };
+        assert_eq!(live.warmth_of(&[slow]), want, "row {k}");
+        assert_eq!(live.warmth() == Warmth::Ready, k + 1 >= 16, "row {k}");
+    }
+    for ((frame, row), (_, warm)) in &rows.table {
+        let want = if *frame == 0 { vec![*row >= 2, *row >= 8] } else { vec![*row >= 3] };
+        assert_eq!(*warm, want, "frame {frame}, row {row}");
     }
 }

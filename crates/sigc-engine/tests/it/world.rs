@@ -2,7 +2,7 @@
 
 use sigc_engine::reference::{Ask, Reference, interpret};
 use sigc_engine::{
-    Columns, Engine, Live, Outcome, PanelInput, PanelOptions, Predict, PredictError, RowSink, run_panel,
+    Columns, Engine, Live, Outcome, PanelInput, PanelOptions, Predict, PredictError, RowSink, Warm, run_panel,
 };
 use sigc_market::{Bar, Field, Interval, NULL, Symbol, Ts};
 use sigc_plan::*;
@@ -291,8 +291,8 @@ pub fn random_bars(dice: &mut Dice, every: Interval, from: i64, to: i64, weather
     bars
 }
 
-/// Per frame and row: the cells and whether it is warm.
-pub type Table = BTreeMap<(usize, i64), (Vec<u64>, bool)>;
+/// Per frame and row: the cells, and whether each is warm.
+pub type Table = BTreeMap<(usize, i64), (Vec<u64>, Vec<bool>)>;
 
 /// Cells as bits, so that nulls compare; a null that is not the canonical one differs.
 pub fn bits(cells: &[f64]) -> Vec<u64> {
@@ -306,9 +306,9 @@ pub struct Rows<'p> {
 }
 
 impl RowSink for Rows<'_> {
-    fn row(&mut self, frame: FrameId, open_time: Ts, cells: &[f64], warm: bool) {
+    fn row(&mut self, frame: FrameId, open_time: Ts, cells: &[f64], warm: Warm<'_>) {
         let row = self.plan.frame(frame).interval.index_of(open_time);
-        let before = self.table.insert((frame.index(), row), (bits(cells), warm));
+        let before = self.table.insert((frame.index(), row), (bits(cells), warm.iter().collect()));
         assert!(before.is_none(), "row {row} of {frame} came twice");
     }
 }
@@ -317,7 +317,7 @@ impl RowSink for Rows<'_> {
 pub struct Nowhere;
 
 impl RowSink for Nowhere {
-    fn row(&mut self, _: FrameId, _: Ts, _: &[f64], _: bool) {}
+    fn row(&mut self, _: FrameId, _: Ts, _: &[f64], _: Warm<'_>) {}
 }
 
 /// A model with a plain answer: a weighted sum; it fails where the newest first input lies in a narrow band.
@@ -419,12 +419,14 @@ pub fn run_panels_on(engine: &Engine, histories: &[(usize, History)], options: P
 pub fn panel_table(plan: &Plan, outputs: &[ColumnId], symbol: usize, from: &Columns) -> Table {
     let mut table = Table::new();
     for f in (0..plan.frames.len()).map(FrameId::new) {
-        let columns: Vec<&[f64]> =
-            outputs.iter().filter(|c| plan.column(**c).frame == f).map(|c| from.column(symbol, *c)).collect();
+        let of_frame = || outputs.iter().filter(|c| plan.column(**c).frame == f);
+        let columns: Vec<&[f64]> = of_frame().map(|c| from.column(symbol, *c)).collect();
         let Some((first, n)) = from.rows(symbol, f) else { continue };
         for k in 0..n {
+            let row = first + k as i64;
             let cells: Vec<f64> = columns.iter().map(|c| c[k]).collect();
-            table.insert((f.index(), first + k as i64), (bits(&cells), from.warm(symbol, f)[k]));
+            let warm = of_frame().map(|c| from.warm_from(symbol, *c).is_some_and(|w| row >= w)).collect();
+            table.insert((f.index(), row), (bits(&cells), warm));
         }
     }
     table
@@ -442,13 +444,12 @@ pub fn reference_table(plan: &Plan, outputs: &[ColumnId], r: &Reference) -> Tabl
         let columns: Vec<ColumnId> = outputs.iter().copied().filter(|c| plan.column(*c).frame.index() == f).collect();
         let Some((first, n)) = r.rows(FrameId::new(f)).filter(|_| !columns.is_empty()) else { continue };
         let values: Vec<ValueId> = columns.iter().map(|c| plan.column(*c).value).collect();
-        let emits = outputs.contains(&plan.emission().column) && plan.emission_frame().index() == f;
-        let roots = if emits { plan.roots() } else { values.clone() };
-        let warm_from = roots.iter().map(|v| r.settled_first(*v)).try_fold(i64::MIN, |a, b| Some(a.max(b?)));
+        let warm_from: Vec<Option<i64>> = values.iter().map(|v| r.settled_first(*v)).collect();
         for k in 0..n {
             let cells: Vec<f64> = values.iter().map(|v| r.value(*v)[k]).collect();
             let row = first + k as i64;
-            table.insert((f, row), (bits(&cells), warm_from.is_some_and(|w| row >= w)));
+            let warm = warm_from.iter().map(|from| from.is_some_and(|w| row >= w)).collect();
+            table.insert((f, row), (bits(&cells), warm));
         }
     }
     table
@@ -458,8 +459,9 @@ pub fn reference_table(plan: &Plan, outputs: &[ColumnId], r: &Reference) -> Tabl
 pub fn assert_same(got: &Table, want: &Table, what: &str, plan: &Plan) {
     for key in got.keys().chain(want.keys()) {
         if got.get(key) != want.get(key) {
-            let show =
-                |t: &Table| t.get(key).map(|(c, w)| (c.iter().map(|b| f64::from_bits(*b)).collect::<Vec<_>>(), *w));
+            let show = |t: &Table| {
+                t.get(key).map(|(c, w)| (c.iter().map(|b| f64::from_bits(*b)).collect::<Vec<_>>(), w.clone()))
+            };
             panic!("{what}: frame {} row {}: {:?} instead of {:?}\n{plan}", key.0, key.1, show(got), show(want));
         }
     }

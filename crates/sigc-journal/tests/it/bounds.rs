@@ -2,7 +2,8 @@
 
 use crate::model::{START, identity};
 use sigc_journal::entry::{BarEntry, BarFate, BarId, Batch, CursorEntry, Origin, RowEntry, RowFate, SnapshotEntry};
-use sigc_journal::{Journal, JournalError, Options};
+use sigc_journal::why::Answer;
+use sigc_journal::{Journal, JournalError, Options, audit, why};
 use sigc_market::{Bar, Ts};
 use sigc_runtime::Record;
 use std::fs;
@@ -25,7 +26,7 @@ fn batch(n: i64, confirmed: bool) -> Batch {
         let record = Record {
             signal: 0,
             latency_ms: None,
-            symbol: identity.emission_symbols[symbol as usize].clone(),
+            symbol: identity.symbols[symbol as usize].clone(),
             ts: Ts(open_time.0 + 1_800_000),
             open_time,
             value: n as f64,
@@ -33,7 +34,7 @@ fn batch(n: i64, confirmed: bool) -> Batch {
             caught_up: false,
         };
         let seq = (3 * n) as u64 + u64::from(symbol) + 1;
-        batch.rows.push(RowEntry { symbol, open_time, fate: RowFate::Emitted { seq, record } });
+        batch.rows.push(RowEntry { signal: 0, symbol, open_time, fate: RowFate::Emitted { seq, record } });
         let at = Ts(START + QUARTER * 320 * (n + 1));
         batch.snapshots.push(SnapshotEntry { symbol, at, bytes: vec![n as u8; 4_000] });
     }
@@ -101,4 +102,37 @@ fn a_full_journal_says_so_and_recovers_when_sinks_catch_up() {
     drop(journal);
     let opened = Journal::open(dir.path(), &identity(), options).expect("sound");
     assert_eq!(opened.journal.last_seq(), seq + 300);
+}
+
+/// An event that is quiet takes the room of one entry, and the ledger still has every row of it.
+#[test]
+fn a_quiet_year_takes_no_room() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let options = Options { keep_rows: 100, ..Options::default() };
+    let mut journal = Journal::open(dir.path(), &identity(), options).expect("made").journal;
+    let path = journal.path().to_owned();
+    let length = || fs::metadata(&path).expect("the file").len();
+    let half_hours = |from: i64, n: i64| {
+        let entry = move |k: i64| RowEntry {
+            signal: 1,
+            symbol: (k % 3) as u32,
+            open_time: Ts(START + 1_800_000 * (k / 3)),
+            fate: RowFate::Quiet,
+        };
+        Batch { rows: (3 * from..3 * (from + n)).map(entry).collect(), ..Batch::default() }
+    };
+    journal.commit(&half_hours(0, 48)).expect("stored");
+    let after_a_day = length();
+    for day in 1..365 {
+        journal.commit(&half_hours(48 * day, 48)).expect("stored");
+    }
+    assert_eq!(length(), after_a_day);
+    let sum = audit(&journal.reader()).expect("readable");
+    let lines: Vec<_> = sum.rows.iter().filter(|l| l.signal == 1).collect();
+    assert!(sum.is_whole() && lines.len() == 3, "{sum:?}");
+    for line in lines {
+        assert_eq!((line.quiet, line.stretch.expected, line.stretch.kept), (365 * 48, 365 * 48, 365 * 48));
+    }
+    let first = why(&journal.reader(), 1, "ETHUSDT", Ts(START + 1_800_000)).expect("readable").expect("a symbol");
+    assert_eq!(first.answer, Answer::Fate(RowFate::Quiet));
 }

@@ -30,18 +30,22 @@ fn contradictions_are_refused_whole() {
         model.commit(&batch);
     }
     let (id, bar) = model.bars.iter().next_back().expect("some bars");
-    let ((symbol, open_time), _) = model.rows.iter().next().expect("some rows");
-    let (emitted, record) = model.rows_after(0).pop().expect("some rows");
+    let (((signal, symbol), open_time), _) = model.rows.iter().next().expect("some rows");
+    let emitted = model.last_seq;
+    let (_, record) = model.rows_after(0).into_iter().rfind(|(_, r)| r.signal == 0).expect("some rows");
+    let place = identity().symbols.iter().position(|s| *s == record.symbol).expect("a symbol") as u32;
     let next = BarId { row: id.row + 1, ..*id };
     let bad_open = Bar::ohlcv(Ts(5), 1.0, 1.0, 1.0, 1.0, 1.0);
     let absent = |id| BarEntry { id, fate: BarFate::Absent, at: Ts(0) };
-    let warm = |symbol, open_time| RowEntry { symbol, open_time, fate: RowFate::Warmup };
+    let warm = |signal, symbol, open_time| RowEntry { signal, symbol, open_time, fate: RowFate::Warmup };
     let later = Ts(record.open_time.0 + 1_800_000 * 50);
     let numbered = |seq, open_time| {
         let mut record = record.clone();
         record.open_time = later;
-        RowEntry { symbol: 0, open_time, fate: RowFate::Emitted { seq, record } }
+        RowEntry { signal: 0, symbol: place, open_time, fate: RowFate::Emitted { seq, record } }
     };
+    let of_another = RowEntry { signal: 1, ..numbered(emitted + 1, later) };
+    let before = Ts(open_time.0 - 1_800_000);
     let snapshot = model.snapshots.values().find(|s| s.at > Ts(crate::model::START)).expect("a snapshot");
     let back = SnapshotEntry { at: Ts(snapshot.at.0 - 1), ..snapshot.clone() };
     let far = BarId { source: 7, ..*id };
@@ -55,9 +59,13 @@ fn contradictions_are_refused_whole() {
             "a bar of another row",
             bars(vec![BarEntry { id: next, fate: BarFate::Taken { bar: bad_open, origin: Origin::Rest }, at: Ts(0) }]),
         ),
-        ("a second fate of a row", rows(vec![warm(*symbol, *open_time)])),
-        ("a row off the grid", rows(vec![warm(0, Ts(later.0 + 1))])),
-        ("no such emission symbol", rows(vec![warm(9, later)])),
+        ("a second fate of a row", rows(vec![warm(*signal, *symbol, *open_time)])),
+        ("a row that comes late", rows(vec![warm(*signal, *symbol, before)])),
+        ("a row off the grid", rows(vec![warm(0, 0, Ts(later.0 + 1))])),
+        ("half an hour of a signal on hours", rows(vec![warm(2, 0, Ts(later.0 - later.0 % 3_600_000 + 1_800_000))])),
+        ("no such symbol of a signal", rows(vec![warm(0, 9, later)])),
+        ("no such signal", rows(vec![warm(3, 0, later)])),
+        ("a record of another signal", rows(vec![of_another])),
         ("a number left out", rows(vec![numbered(emitted + 2, later)])),
         ("a number twice", rows(vec![numbered(emitted, later)])),
         ("a record of another row", rows(vec![numbered(emitted + 1, Ts(later.0 + 1_800_000))])),

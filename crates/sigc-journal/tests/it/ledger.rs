@@ -51,15 +51,18 @@ fn sums_equal_a_plain_count_however_little_is_kept() {
                 assert_eq!(line.revised, odd(OddityKind::Revised).count() as u64);
             }
         }
-        for (symbol, line) in (0..).zip(&sum.rows) {
-            let rows = model.rows.iter().filter(|((s, _), _)| *s == symbol).map(|(_, fate)| fate);
+        let lanes = (0..3).flat_map(|signal| (0..3).map(move |symbol| (signal, symbol)));
+        for (lane, line) in lanes.zip(&sum.rows) {
+            assert_eq!((line.signal, &line.symbol), (lane.0, &model.identity.symbols[lane.1 as usize]));
+            let rows = model.rows.iter().filter(|((l, _), _)| *l == lane).map(|(_, fate)| fate);
             let count = |wanted: RowFate| rows.clone().filter(|f| **f == wanted).count() as u64;
             let emitted = rows.clone().filter(|f| matches!(f, RowFate::Emitted { .. })).count() as u64;
             assert_eq!((line.emitted, line.stretch.expected), (emitted, rows.clone().count() as u64));
-            assert_eq!((line.warmup, line.history), (count(RowFate::Warmup), count(RowFate::History)));
+            assert_eq!((line.warmup, line.quiet), (count(RowFate::Warmup), count(RowFate::Quiet)));
             assert_eq!((line.null_input, line.skipped), (count(RowFate::NullInput), count(RowFate::Skipped)));
             assert_eq!(line.model_failed, count(RowFate::ModelFailed));
         }
+        assert_eq!(sum.rows.len(), 9);
         let cursors: Vec<u64> = sum.sinks.iter().map(|s| s.cursor).collect();
         assert_eq!((cursors, sum.last_seq), (model.cursors.clone(), model.last_seq));
         let kept: u64 = sum.bars.iter().map(|l| l.stretch.kept).sum();
@@ -106,11 +109,11 @@ fn story(journal: &mut Journal) {
         let id = BarId { source: 1, symbol: 2, row: START / (60 * MINUTE) };
         BarEntry { id, fate: BarFate::Taken { bar, origin: Origin::Rest }, at: Ts(at(60).0 + 900) }
     };
-    let row = |k: i64, fate| RowEntry { symbol: 0, open_time: at(30 * k), fate };
+    let row = |k: i64, fate| RowEntry { signal: 0, symbol: 0, open_time: at(30 * k), fate };
     let record = |k: i64| Record {
         signal: 0,
         latency_ms: None,
-        symbol: identity().emission_symbols[0].clone(),
+        symbol: identity().symbols[0].clone(),
         ts: at(30 * k + 30),
         open_time: at(30 * k),
         value: 0.25,
@@ -125,6 +128,11 @@ fn story(journal: &mut Journal) {
         row(1, RowFate::Emitted { seq: 1, record: record(1) }),
         row(2, RowFate::NullInput),
         row(3, RowFate::Emitted { seq: 2, record: record(3) }),
+        // The event on the same rows is quiet, quiet, null, quiet.
+        RowEntry { signal: 1, ..row(0, RowFate::Quiet) },
+        RowEntry { signal: 1, ..row(1, RowFate::Quiet) },
+        RowEntry { signal: 1, ..row(2, RowFate::NullInput) },
+        RowEntry { signal: 1, ..row(3, RowFate::Quiet) },
     ];
     let cursors = vec![CursorEntry { sink: 0, seq: 2 }, CursorEntry { sink: 1, seq: 1 }];
     let snapshots = vec![SnapshotEntry { symbol: 0, at: at(120), bytes: vec![1] }];
@@ -137,7 +145,7 @@ fn each_row_tells_its_story() {
     let mut journal = Journal::open(dir.path(), &identity(), Options::default()).expect("made").journal;
     story(&mut journal);
     let reader = journal.reader();
-    let ask = |minutes: i64| -> Why { why(&reader, "BTCUSDT", at(minutes)).expect("readable").expect("a symbol") };
+    let ask = |minutes: i64| -> Why { why(&reader, 0, "BTCUSDT", at(minutes)).expect("readable").expect("a symbol") };
 
     // Rows are labelled by their close: 01:00 is the row from 00:30 on.
     let emitted = ask(60);
@@ -165,9 +173,19 @@ fn each_row_tells_its_story() {
     assert_eq!(ask(-30).answer, Answer::Before { first: at(0) });
     assert_eq!(ask(180).answer, Answer::NotYet { newest: Some(at(90)) });
     assert_eq!(ask(61).answer, Answer::OffGrid);
-    let other = why(&reader, "ETHUSDT", at(60)).expect("readable").expect("a symbol");
+    let other = why(&reader, 0, "ETHUSDT", at(60)).expect("readable").expect("a symbol");
     assert_eq!(other.answer, Answer::NotYet { newest: None });
-    assert_eq!(why(&reader, "XRPUSDT", at(60)).expect("readable"), None, "nothing is emitted for it");
+    assert_eq!(why(&reader, 0, "XRPUSDT", at(60)).expect("readable"), None, "nothing is emitted for it");
+    assert_eq!(why(&reader, 3, "BTCUSDT", at(60)).expect("readable"), None, "no such signal");
+    let event = |minutes: i64| why(&reader, 1, "BTCUSDT", at(minutes)).expect("readable").expect("a symbol");
+    for (minutes, fate) in [(30, RowFate::Quiet), (60, RowFate::Quiet), (90, RowFate::NullInput), (120, RowFate::Quiet)]
+    {
+        assert_eq!(event(minutes).answer, Answer::Fate(fate), "minute {minutes}");
+    }
+    assert_eq!(event(150).answer, Answer::NotYet { newest: Some(at(90)) });
+    assert!(event(60).bars.iter().all(|b| b.frame == "fast"), "it does not read the slow source");
+    let slow = why(&reader, 2, "BTCUSDT", at(60)).expect("readable").expect("a symbol");
+    assert_eq!((slow.answer, slow.bars.len()), (Answer::NotYet { newest: None }, 1));
     for answer in [&emitted, &null, &other].map(|w| w.answer.words()) {
         assert!(answer.len() > 20, "{answer}");
     }
@@ -179,11 +197,11 @@ fn a_pruned_row_says_so() {
     let options = Options { keep_rows: 2, keep_bars: 2, ..Options::default() };
     let mut journal = Journal::open(dir.path(), &identity(), options).expect("made").journal;
     story(&mut journal);
-    let pruned = why(&journal.reader(), "BTCUSDT", at(60)).expect("readable").expect("a symbol");
+    let pruned = why(&journal.reader(), 0, "BTCUSDT", at(60)).expect("readable").expect("a symbol");
     assert_eq!(pruned.answer, Answer::Pruned { kept_from: at(60) });
     assert!(pruned.answer.words().contains("pruned"));
     assert!(pruned.bars.iter().filter(|b| b.frame == "fast").all(|b| b.fate.is_none()));
     // The second sink waits for row 2, which keeps it and all behind it.
-    let waits = why(&journal.reader(), "BTCUSDT", at(120)).expect("readable").expect("a symbol");
+    let waits = why(&journal.reader(), 0, "BTCUSDT", at(120)).expect("readable").expect("a symbol");
     assert!(matches!(waits.answer, Answer::Fate(RowFate::Emitted { seq: 2, .. })));
 }

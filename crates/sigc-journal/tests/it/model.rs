@@ -4,7 +4,7 @@ use sigc_journal::entry::{
     BarEntry, BarFate, BarId, Batch, CursorEntry, Oddity, OddityKind, Origin, Restored, RowEntry, RowFate,
     SnapshotEntry,
 };
-use sigc_journal::{Identity, SourceIdentity};
+use sigc_journal::{Identity, SignalIdentity, SourceIdentity};
 use sigc_market::{Bar, Interval, NULL, Symbol, Ts};
 use sigc_plan::Label;
 use sigc_runtime::Record;
@@ -21,13 +21,22 @@ pub fn interval(text: &str) -> Interval {
     Interval::parse(text).expect("an interval")
 }
 
-/// Two sources whose universes have the same symbols in another order, and one symbol more in the second.
+/// Two sources whose universes have the same symbols in another order, and one symbol more in the second. Three
+/// signals: two of the first source's symbols on rows of half an hour, one of the second's on its hours.
 pub fn identity() -> Identity {
     let source = |frame: &str, text: &str, names: &[&str]| SourceIdentity {
         frame: frame.into(),
         using: "data.binance_futures".into(),
         interval: interval(text),
         symbols: symbols(names),
+    };
+    let signal = |name: &str, frame: &str, text: &str, sources: &[u16], extra: &[&str]| SignalIdentity {
+        name: name.into(),
+        frame: frame.into(),
+        interval: interval(text),
+        label: Label::Close,
+        sources: sources.to_vec(),
+        extra: extra.iter().map(|s| s.to_string()).collect(),
     };
     Identity {
         pipeline: "demo".into(),
@@ -36,11 +45,12 @@ pub fn identity() -> Identity {
             source("fast", "15m", &["BTCUSDT", "ETHUSDT", "SOLUSDT"]),
             source("slow", "1h", &["SOLUSDT", "XRPUSDT", "BTCUSDT", "ETHUSDT"]),
         ],
-        emission_frame: "signals".into(),
-        emission_interval: interval("30m"),
-        emission_label: Label::Close,
-        emission_symbols: symbols(&["BTCUSDT", "ETHUSDT", "SOLUSDT"]),
-        extra: vec!["rsi".into(), "atr".into()],
+        symbols: symbols(&["BTCUSDT", "ETHUSDT", "SOLUSDT"]),
+        signals: vec![
+            signal("score", "halves", "30m", &[0, 1], &["rsi", "atr"]),
+            signal("rise", "halves", "30m", &[0], &[]),
+            signal("slow_score", "slow", "1h", &[1], &["rsi"]),
+        ],
         sinks: vec!["sinks.csv_append out.csv".into(), "sinks.jsonl -".into()],
     }
 }
@@ -73,7 +83,7 @@ impl Random {
 pub struct Model {
     pub identity: Identity,
     pub bars: BTreeMap<BarId, BarEntry>,
-    pub rows: BTreeMap<(u32, Ts), RowFate>,
+    pub rows: BTreeMap<((u16, u32), Ts), RowFate>,
     pub snapshots: BTreeMap<u32, SnapshotEntry>,
     pub cursors: Vec<u64>,
     pub oddities: Vec<Oddity>,
@@ -102,7 +112,7 @@ impl Model {
             if let RowFate::Emitted { seq, .. } = row.fate {
                 self.last_seq = seq;
             }
-            self.rows.insert((row.symbol, row.open_time), row.fate.clone());
+            self.rows.insert(((row.signal, row.symbol), row.open_time), row.fate.clone());
         }
         self.snapshots.extend(batch.snapshots.iter().map(|s| (s.symbol, s.clone())));
         for cursor in &batch.cursors {
@@ -126,13 +136,13 @@ impl Model {
             newest.insert((id.source, id.symbol), *id);
         }
         let mut rows = BTreeMap::new();
-        for (symbol, ts) in self.rows.keys() {
-            rows.insert(*symbol, *ts);
+        for (lane, ts) in self.rows.keys() {
+            rows.insert(*lane, *ts);
         }
         let wanted = |e: &&BarEntry| {
             let source = &self.identity.sources[usize::from(e.id.source)];
             let name = &source.symbols[e.id.symbol as usize];
-            let Some(lane) = self.identity.emission_symbols.iter().position(|s| s == name) else { return false };
+            let Some(lane) = self.identity.symbols.iter().position(|s| s == name) else { return false };
             let close = source.interval.close_of(e.id.row);
             self.snapshots.get(&(lane as u32)).is_none_or(|s| close > s.at)
         };
@@ -178,11 +188,16 @@ impl Model {
             }
         }
         let mut seq = self.last_seq;
-        for symbol in 0..identity.emission_symbols.len() as u32 {
-            let newest = self.rows.range((symbol, Ts(i64::MIN))..=(symbol, Ts(i64::MAX))).next_back();
-            let first = identity.emission_interval.index_of(newest.map_or(Ts(START), |((_, t), _)| *t)) + 1;
-            for k in first..first + r.below(3) as i64 {
-                batch.rows.push(self.row(symbol, identity.emission_interval.open_of(k), &mut seq, r));
+        for symbol in 0..identity.symbols.len() as u32 {
+            for (number, signal) in (0u16..).zip(&identity.signals) {
+                let lane = (number, symbol);
+                let newest = self.rows.range((lane, Ts(i64::MIN))..=(lane, Ts(i64::MAX))).next_back();
+                let first = signal.interval.index_of(newest.map_or(Ts(START), |((_, t), _)| *t)) + 1;
+                // One of the signals says little.
+                let quiet = number == 1 && r.below(4) > 0;
+                for k in first..first + r.below(3) as i64 {
+                    batch.rows.push(self.row(lane, signal.interval.open_of(k), quiet, &mut seq, r));
+                }
             }
             if r.below(3) == 0 {
                 let before = self.snapshots.get(&symbol).map_or(START, |s| s.at.0);
@@ -217,28 +232,31 @@ impl Model {
         BarEntry { id, fate, at: Ts(interval.close_of(id.row).0 + r.below(3_000) as i64) }
     }
 
-    fn row(&self, symbol: u32, open_time: Ts, seq: &mut u64, r: &mut Random) -> RowEntry {
+    fn row(&self, lane: (u16, u32), open_time: Ts, quiet: bool, seq: &mut u64, r: &mut Random) -> RowEntry {
+        let (number, symbol) = lane;
+        let signal = &self.identity.signals[usize::from(number)];
         let fate = match r.below(12) {
+            _ if quiet => RowFate::Quiet,
             0 => RowFate::Warmup,
-            1 => RowFate::History,
+            1 => RowFate::Quiet,
             2 => RowFate::NullInput,
             3 => RowFate::ModelFailed,
             4 => RowFate::Skipped,
             n => {
                 *seq += 1;
                 let record = Record {
-                    signal: 0,
+                    signal: number,
                     latency_ms: None,
-                    symbol: self.identity.emission_symbols[symbol as usize].clone(),
-                    ts: Ts(open_time.0 + 1_800_000),
+                    symbol: self.identity.symbols[symbol as usize].clone(),
+                    ts: signal.interval.close_of(signal.interval.index_of(open_time)),
                     open_time,
                     value: r.price() - 500.0,
-                    extra: vec![r.price(), if n == 5 { NULL } else { -0.0 }],
+                    extra: [r.price(), if n == 5 { NULL } else { -0.0 }][..signal.extra.len()].to_vec(),
                     caught_up: n == 6,
                 };
                 RowFate::Emitted { seq: *seq, record }
             }
         };
-        RowEntry { symbol, open_time, fate }
+        RowEntry { signal: number, symbol, open_time, fate }
     }
 }

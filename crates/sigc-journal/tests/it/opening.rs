@@ -26,8 +26,9 @@ fn another_pipeline_is_refused_with_both_sides() {
         (changed(&|i| i.fingerprint = "ff".repeat(16)), "0123456789abcdef", "ffffffff"),
         (changed(&|i| i.sources[1].symbols = symbols(&["BTCUSDT"])), "SOLUSDT,XRPUSDT", "BTCUSDT"),
         (changed(&|i| i.sources[0].using = "data.bybit_linear".into()), "binance_futures", "bybit_linear"),
-        (changed(&|i| i.extra.clear()), "rsi, atr", "[]"),
-        (changed(&|i| i.emission_symbols.reverse()), "BTCUSDT,ETHUSDT,SOLUSDT", "SOLUSDT,ETHUSDT,BTCUSDT"),
+        (changed(&|i| i.signals[0].extra.clear()), "rsi, atr", "[]"),
+        (changed(&|i| i.signals[1].name = "fall".into()), "rise halves", "fall halves"),
+        (changed(&|i| i.symbols.reverse()), "BTCUSDT,ETHUSDT,SOLUSDT", "SOLUSDT,ETHUSDT,BTCUSDT"),
         (changed(&|i| i.sinks.reverse()), "sinks.csv_append out.csv, sinks.jsonl -", "sinks.jsonl -, sinks.csv"),
     ];
     for (other, journal, pipeline) in &cases {
@@ -38,7 +39,7 @@ fn another_pipeline_is_refused_with_both_sides() {
     }
     let reader = JournalReader::open(dir.path(), &cases[0].0);
     assert!(matches!(reader.map(|_| ()), Err(JournalError::OtherPipeline { .. })));
-    JournalReader::open(dir.path(), &cases[6].0).map(|_| ()).expect("a reader minds no sinks");
+    JournalReader::open(dir.path(), &cases[7].0).map(|_| ()).expect("a reader minds no sinks");
     assert!(open(dir.path(), &identity()).is_ok(), "still its own pipeline's");
     assert_eq!(fs::read(dir.path().join("journal.redb")).expect("the file").len(), before);
 }

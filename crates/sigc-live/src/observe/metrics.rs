@@ -31,6 +31,8 @@ use std::sync::{Arc, Once, PoisonError, RwLock};
 pub struct MetricsSpec {
     /// The data steps with their symbols.
     pub sources: Vec<SourceNames>,
+    /// The signals.
+    pub signals: Vec<String>,
     /// The sinks.
     pub sinks: Vec<String>,
     /// The queues between the tasks.
@@ -59,7 +61,8 @@ struct Inner {
     sinks: Vec<Sink>,
     queues: Vec<(String, Shown<Gauge>, Shown<Gauge>)>,
     parts: Vec<(String, Shown<Float>)>,
-    rows: Vec<Counter>,
+    /// Per signal, per fate.
+    rows: Vec<Vec<Counter>>,
     emit_latency: Histogram,
     event_latency: Histogram,
     store_seconds: Histogram,
@@ -92,14 +95,14 @@ impl Metrics {
         };
         let age = d.gauges("heartbeat_age", "Time since a loop last turned", Some(Unit::Seconds));
         let part = |name: &String| (name.clone(), Shown::new(&age, series::labels([("part", name)])));
-        let rows = d.counters("rows", "Rows of the emission, by what became of them");
+        let rows = d.counters("rows", "Rows of a signal, by what became of them");
         let inner = Inner {
             built: Once::new(),
             sources,
             sinks,
             queues: spec.queues.iter().map(queue).collect(),
             parts: spec.parts.iter().map(part).collect(),
-            rows: each::<&RowFate>(&rows, &[]),
+            rows: spec.signals.iter().map(|s| each::<&RowFate>(&rows, &[("signal", s.as_str())])).collect(),
             emit_latency: d.seconds("emit_latency", "From a bar's close to its computed row", latency()),
             event_latency: d.seconds(
                 "event_latency",
@@ -111,7 +114,7 @@ impl Metrics {
             store_entries: d.counter("store_entries", "Entries written to the journal"),
             store_failures: d.counter("store_failures", "Writes to the journal that failed and are tried again"),
             symbols_ready: d.gauge("symbols_ready", "Symbols that are warm and lack no closed bar", None),
-            symbols: d.gauge("symbols", "Symbols of the emission", None),
+            symbols: d.gauge("symbols", "Symbols that rows are emitted for", None),
             missing_bars: d.gauge("missing_bars", "Closed bars that are not there yet, history included", None),
             step_seconds: d.seconds("step", "One step of the engine for one symbol", steps()),
             log_dropped: d.counter("log_lines_dropped", "Log lines that could not be written in time"),
@@ -219,9 +222,11 @@ impl Metrics {
         }
     }
 
-    /// `sigc_rows_total{fate}`: a row of the emission, and what became of it. Why no signal came is read here.
-    pub fn row(&self, fate: &RowFate) {
-        inc(&self.0.rows, fate, 1);
+    /// `sigc_rows_total{signal,fate}`: a row, and what became of it for a signal. Why none came is read here.
+    pub fn row(&self, signal: u16, fate: &RowFate) {
+        if let Some(fates) = self.0.rows.get(usize::from(signal)) {
+            inc(fates, fate, 1);
+        }
     }
 
     /// `sigc_emit_latency_seconds`: from a bar's close to its computed row.

@@ -160,10 +160,12 @@ pub struct StatusView {
     pub ready_in_seconds: Option<f64>,
     /// The data steps.
     pub sources: Vec<SourceView>,
-    /// The emission's universe.
+    /// The symbols that rows are emitted for.
     pub symbols: Vec<SymbolView>,
     /// Rows that went to the sinks since the journal began.
     pub rows_emitted: u64,
+    /// The signals.
+    pub signals: Vec<SignalView>,
     /// The sinks.
     pub sinks: Vec<SinkView>,
     /// What is written down.
@@ -193,19 +195,33 @@ pub struct SourceView {
     pub quarantined: usize,
 }
 
-/// A symbol of the emission.
+/// A symbol that rows are emitted for.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct SymbolView {
     /// Its name.
     pub symbol: String,
-    /// It is warm and no closed bar is missing.
+    /// It is warm for all its signals, and no closed bar is missing.
     pub ready: bool,
-    /// Bars before its first warm row; `None` if that is not known yet.
+    /// Rows until it is warm for all its signals, of the frame that takes longest; `None` if that is not known yet.
     pub bars_needed: Option<u64>,
     /// How long the oldest bar it lacks has been closed.
     pub behind_ms: i64,
     /// Why it was given up.
     pub quarantined: Option<String>,
+}
+
+/// A signal.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct SignalView {
+    /// Its name.
+    pub name: String,
+    /// Its frame.
+    pub frame: String,
+    /// Rows that were emitted for it in this run.
+    pub rows_emitted: u64,
+    /// Open time of the newest of them.
+    #[serde(serialize_with = "iso")]
+    pub newest: Option<Ts>,
 }
 
 /// A sink.

@@ -179,7 +179,7 @@ fn spec(server: &Server, folder: &std::path::Path, until: Ts) -> RunSpec {
     RunSpec {
         pipeline: plan.name.clone(),
         run_id: "test".into(),
-        engine: Engine::new(&plan, &[plan.emission().column]).expect("the plan runs"),
+        engine: Engine::new(&plan, &plan.signal_columns()).expect("the plan runs"),
         models: Vec::new(),
         sources: vec![SourceSpec { setup, using: "data.clickhouse".into(), io: SourceIo::Table(tables) }],
         symbols,

@@ -18,6 +18,7 @@ fn spec() -> MetricsSpec {
             SourceNames { name: "perp".into(), symbols: vec!["BTCUSDT".into(), "ETHUSDT".into()] },
             SourceNames { name: "odd \"name\"\n\\".into(), symbols: vec!["BTCUSDT".into()] },
         ],
+        signals: vec!["up".into(), "score".into()],
         sinks: vec!["csv".into(), "clickhouse".into()],
         queues: vec!["bars".into()],
         parts: vec!["compute".into(), "journal".into()],
@@ -40,7 +41,7 @@ fn record_all(m: &Metrics, source: usize, symbol: u32, sink: usize, name: &str) 
     m.cooling(source, true);
     m.silent(source);
     m.quarantined(source, 4);
-    m.row(&RowFate::NullInput);
+    m.row(sink as u16, &RowFate::NullInput);
     m.emitted_latency(0.003);
     m.delivered(sink, 500, 0.07, 0.01);
     m.sink_failed(sink);

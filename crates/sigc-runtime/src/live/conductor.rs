@@ -4,8 +4,11 @@
 //! Nothing here waits, and no symbol, source or sink waits for another.
 //!
 //! Bars pass through in this order, and a crash between any two steps loses and repeats nothing:
-//! feed (each row once) → lane (rows of the emission) → batch (stored whole) → outbox (rows the journal has) → sink.
+//! feed (each row once) → lane (rows of the signals) → batch (stored whole) → outbox (rows the journal has) → sink.
 //! What is stored and not confirmed by a sink is offered to it again; what is not stored is fetched again.
+//!
+//! A symbol is one lane, whatever signals it has. Sources can have other universes: a lane takes the bars of those that
+//! have its symbol, and has rows of the signals whose frames come from them.
 
 use super::barrier::{Barrier, BarrierEvent};
 use super::entry::{BarEntry, BarFate, BarId};
@@ -16,10 +19,11 @@ use super::outbox::{Batching, Delivery, Failure, Outbox, OutboxState};
 use super::retry::{Retry, RetryPolicy};
 use super::splice::Terms;
 use crate::Record;
-use sigc_engine::{Engine, EngineError, Predict, RowSink, SnapshotError, Warmth};
+use crate::signals::{Reader, Said, SignalRow, Signals};
+use sigc_engine::{Engine, EngineError, Predict, PredictFaults, SnapshotError, Warmth};
 use sigc_market::{Interval, Symbol, Ts};
-use sigc_plan::lookback::Until;
-use sigc_plan::{FrameId, Label, Plan};
+use sigc_plan::lookback::{Oldest, Until};
+use sigc_plan::{ColumnId, FrameId, Plan};
 use std::collections::HashMap;
 
 /// A lane's state is stored after so many of its steps: a restart replays at most as many bars.
@@ -59,13 +63,13 @@ pub struct SourceSetup {
 
 /// Everything a run is made of.
 pub struct Setup {
-    /// An engine whose outputs are the emission's columns, the prediction first.
+    /// An engine whose outputs are [`Plan::signal_columns`].
     pub engine: Engine,
     /// The plan's models by id.
     pub models: Vec<Box<dyn Predict>>,
     /// The data steps, in the order of the plan.
     pub sources: Vec<SourceSetup>,
-    /// Symbols that rows are emitted for.
+    /// Symbols that rows are emitted for: [`Plan::symbols`].
     pub symbols: Vec<Symbol>,
     /// Batching per sink, in the order of the pipeline.
     pub sinks: Vec<Batching>,
@@ -151,20 +155,25 @@ pub enum Note {
     Ready,
     /// A symbol has its history.
     SymbolReady {
-        /// Its place in the emission's universe.
+        /// Its position.
         symbol: u32,
     },
     /// A bar that changed nothing.
     Odd(Oddity),
-    /// The model gave no number.
+    /// A model gave no number.
     ModelFailed {
         /// Its symbol.
         symbol: u32,
         /// Why.
         reason: String,
     },
-    /// The universe of one bar time is complete, or who is missing.
-    Barrier(BarrierEvent),
+    /// The universe of one bar time of a frame is complete, or who is missing.
+    Barrier {
+        /// A frame that signals are of.
+        frame: FrameId,
+        /// What.
+        event: BarrierEvent,
+    },
     /// The journal does not store; it is tried again.
     StoreFailed {
         /// Why.
@@ -195,7 +204,7 @@ pub struct Out {
     pub notes: Vec<Note>,
     /// Bars that were decided.
     pub bars: Vec<BarEntry>,
-    /// Rows of the emission, with their fate.
+    /// Rows of the signals, with their fate.
     pub rows: Vec<RowEntry>,
 }
 
@@ -216,13 +225,13 @@ pub enum ResumeError {
 }
 
 /// How far a lane has come with writing itself down.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 struct Written {
     steps: u32,
     ready: bool,
     stored: bool,
-    /// Open time of the newest row with an entry.
-    newest_row: Option<Ts>,
+    /// By signal, the open time of the newest row with an entry.
+    newest_row: Vec<Option<Ts>>,
 }
 
 /// What is written down next.
@@ -238,6 +247,7 @@ struct Journalling {
 /// A run.
 pub struct Conductor {
     engine: Engine,
+    signals: Signals,
     models: Vec<Box<dyn Predict>>,
     sources: Vec<SourceSetup>,
     symbols: Vec<Symbol>,
@@ -248,7 +258,10 @@ pub struct Conductor {
     lane_of: Vec<Vec<Option<usize>>>,
     /// Per lane, its symbol's place in each source.
     place_of: Vec<Vec<Option<u32>>>,
-    barrier: Barrier,
+    /// Per lane, the columns of the signals that it has rows of.
+    columns_of: Vec<Vec<ColumnId>>,
+    /// One for each frame that signals are of.
+    barriers: Vec<(FrameId, Barrier)>,
     journal: Journalling,
     store_retry: Retry,
     outboxes: Vec<Outbox>,
@@ -275,7 +288,7 @@ impl Conductor {
     pub fn new(setup: Setup, restored: Option<Restored>, now: Ts) -> Result<Conductor, ResumeError> {
         let restored = restored.unwrap_or_default();
         let emit_after = restored.emit_after.unwrap_or(now);
-        let frames: Vec<(FrameId, Interval)> = setup.sources.iter().map(|s| (s.frame, s.terms.interval)).collect();
+        let signals = Signals::of(&setup.engine);
         let by_name: HashMap<&Symbol, usize> = setup.symbols.iter().enumerate().map(|(i, s)| (s, i)).collect();
         let lane_of: Vec<Vec<Option<usize>>> =
             setup.sources.iter().map(|s| s.symbols.iter().map(|x| by_name.get(x).copied()).collect()).collect();
@@ -285,18 +298,25 @@ impl Conductor {
         let place_of: Vec<Vec<Option<u32>>> =
             (0..setup.symbols.len()).map(|l| setup.sources.iter().map(|s| place(l, s)).collect()).collect();
 
-        let mut written = vec![Written::default(); setup.symbols.len()];
-        for (symbol, open) in &restored.rows {
-            if let Some(w) = written.get_mut(*symbol as usize) {
-                w.newest_row = Some(*open);
+        let frames = |lane: usize| -> Vec<Option<(FrameId, Interval)>> {
+            let has = |(s, place): (&SourceSetup, &Option<u32>)| place.map(|_| (s.frame, s.terms.interval));
+            setup.sources.iter().zip(&place_of[lane]).map(has).collect()
+        };
+
+        let nothing = Written { newest_row: vec![None; signals.len()], ..Written::default() };
+        let mut written = vec![nothing; setup.symbols.len()];
+        for ((signal, symbol), open) in &restored.rows {
+            let newest = written.get_mut(*symbol as usize).and_then(|w| w.newest_row.get_mut(usize::from(*signal)));
+            if let Some(newest) = newest {
+                *newest = Some(*open);
             }
         }
-        let mut lanes: Vec<Lane> = (0..setup.symbols.len()).map(|s| Lane::new(&setup.engine, s, &frames)).collect();
+        let mut lanes: Vec<Lane> = (0..setup.symbols.len()).map(|s| Lane::new(&setup.engine, s, &frames(s))).collect();
         let mut taken: Vec<Option<Ts>> = vec![None; lanes.len()];
         for snapshot in &restored.snapshots {
             let s = snapshot.symbol as usize;
             let Some(lane) = lanes.get_mut(s) else { continue };
-            *lane = Lane::restore(&setup.engine, &snapshot.bytes, &frames)
+            *lane = Lane::restore(&setup.engine, &snapshot.bytes, &frames(s))
                 .map_err(|error| ResumeError::Snapshot { symbol: setup.symbols[s].clone(), error })?;
             taken[s] = Some(snapshot.at);
             written[s].stored = true;
@@ -347,7 +367,9 @@ impl Conductor {
             .collect();
         outboxes.iter_mut().for_each(|o| o.committed(restored.last_seq, now));
         let mut conductor = Conductor {
-            barrier: Barrier::new(setup.symbols.len(), Some(setup.buffer_ms)),
+            barriers: barriers(&setup, &place_of, now),
+            columns_of: place_of.iter().map(|places| columns_of(&setup, places)).collect(),
+            signals,
             stalled: vec![false; outboxes.len()],
             journal: Journalling { last_seq: restored.last_seq, ..Journalling::default() },
             store_retry: Retry::new(STORE, setup.seed),
@@ -398,9 +420,14 @@ impl Conductor {
         &self.sources
     }
 
-    /// The emission's universe.
+    /// The symbols of all signals.
     pub fn symbols(&self) -> &[Symbol] {
         &self.symbols
+    }
+
+    /// The name of a frame of the plan.
+    pub fn frame_name(&self, frame: FrameId) -> &str {
+        &self.engine.plan().frame(frame).name
     }
 
     /// The sinks' ways.
@@ -424,10 +451,9 @@ impl Conductor {
         self.journal.last_seq - self.first_seq
     }
 
-    /// True if a symbol's history is there and no closed bar is missing.
+    /// True if a symbol's history is there, for all its signals, and no closed bar is missing.
     pub fn is_ready(&self, symbol: u32, now: Ts) -> bool {
-        let warm = self.lanes.get(symbol as usize).is_some_and(|l| l.live().warmth() == Warmth::Ready);
-        warm && self.is_continuous(symbol, now)
+        self.warmth(symbol) == Some(Warmth::Ready) && self.is_continuous(symbol, now)
     }
 
     /// True if the symbol was given up in some source.
@@ -435,9 +461,10 @@ impl Conductor {
         self.splices(symbol).any(super::splice::Splice::is_ended)
     }
 
-    /// How far a lane is from its first warm row.
+    /// How far a symbol is from being warm for all its signals.
     pub fn warmth(&self, symbol: u32) -> Option<Warmth> {
-        Some(self.lanes.get(symbol as usize)?.live().warmth())
+        let lane = self.lanes.get(symbol as usize)?;
+        Some(lane.live().warmth_of(&self.columns_of[symbol as usize]))
     }
 
     /// How long the oldest bar that a symbol lacks has been closed.
@@ -495,7 +522,9 @@ impl Conductor {
                 }
             }
         }
-        out.notes.extend(self.barrier.due(now).into_iter().map(Note::Barrier));
+        for (frame, barrier) in &mut self.barriers {
+            out.notes.extend(barrier_notes(*frame, barrier.due(now)));
+        }
         self.store(now, out);
         self.deliver(now, out);
         result
@@ -504,9 +533,10 @@ impl Conductor {
     /// When [`Event::Tick`] has something to do.
     pub fn wake_at(&self) -> Option<Ts> {
         let feeds = self.feeds.iter().filter_map(Feed::wake_at);
+        let barriers = self.barriers.iter().filter_map(|(_, b)| b.wake_at());
         let sinks =
             self.outboxes.iter().zip(&self.stalled).filter(|(_, stalled)| !**stalled).filter_map(|(o, _)| o.wake_at());
-        feeds.chain(sinks).chain(self.journal.retry_at).chain(self.barrier.wake_at()).min()
+        feeds.chain(sinks).chain(self.journal.retry_at).chain(barriers).min()
     }
 
     /// The end is near: every lane's state is stored, and sinks are not waited for to fill their batches.
@@ -560,7 +590,9 @@ impl Conductor {
             if let FeedNote::Quarantined { symbol, .. } = &note
                 && let Some(lane) = self.lane_of[source][*symbol as usize]
             {
-                out.notes.extend(self.barrier.quarantine(lane as u32, now).into_iter().map(Note::Barrier));
+                for (frame, barrier) in &mut self.barriers {
+                    out.notes.extend(barrier_notes(*frame, barrier.quarantine(lane as u32, now)));
+                }
                 touched.push(lane);
             }
             out.notes.push(Note::Feed { source, note });
@@ -577,13 +609,13 @@ impl Conductor {
     /// Takes every step a lane can take.
     fn advance(&mut self, lane: usize, now: Ts, out: &mut Out) -> Result<(), EngineError> {
         while let Some(at) = self.lanes[lane].next_instant() {
-            let mut rows = Rows { frame: self.engine.plan().emission_frame(), rows: Vec::new() };
-            let outcome = self.lanes[lane].step(at, &mut self.models, &mut rows)?;
+            let mut reader = Reader::new(&self.signals);
+            let outcome = self.lanes[lane].step(at, &mut self.models, &mut reader)?;
             if let Some(error) = &outcome.predict.last {
                 out.notes.push(Note::ModelFailed { symbol: lane as u32, reason: error.to_string() });
             }
-            for computed in &rows.rows {
-                self.row(lane, computed, outcome.predict.count > 0, now, out);
+            for row in reader.finish() {
+                self.row(lane, row, &outcome.predict, now, out);
             }
             self.written[lane].steps += 1;
             if self.written[lane].stored && self.written[lane].steps >= STEPS_PER_SNAPSHOT {
@@ -611,44 +643,36 @@ impl Conductor {
         }
     }
 
-    fn row(&mut self, lane: usize, computed: &Computed, failed: bool, now: Ts, out: &mut Out) {
-        let &Computed { open_time, ref cells, warm } = computed;
-        let frame = self.engine.plan().frame(self.engine.plan().emission_frame());
-        let close = frame.interval.close_of(frame.interval.index_of(open_time));
-        if close <= self.emit_after || self.written[lane].newest_row.is_some_and(|newest| open_time <= newest) {
+    fn row(&mut self, lane: usize, row: SignalRow, faults: &PredictFaults, now: Ts, out: &mut Out) {
+        let ts = self.signals.ts(&row);
+        let SignalRow { close, signal, open_time, said } = row;
+        let newest = &mut self.written[lane].newest_row[usize::from(signal)];
+        if close <= self.emit_after || newest.is_some_and(|newest| open_time <= newest) {
             return;
         }
-        self.written[lane].newest_row = Some(open_time);
+        *newest = Some(open_time);
         let missed = close <= self.started && self.started > self.emit_after;
-        let Some((&value, extra)) = cells.split_first() else { return };
-        let fate = if !warm {
-            RowFate::Warmup
-        } else if value.is_nan() {
-            if failed { RowFate::ModelFailed } else { RowFate::NullInput }
-        } else if missed && self.catch_up == CatchUp::Skip {
-            RowFate::Skipped
-        } else {
-            self.journal.last_seq += 1;
-            let ts = match frame.label {
-                Label::Close => close,
-                Label::Open => open_time,
-            };
-            let record = Record {
-                signal: 0,
-                symbol: self.symbols[lane].clone(),
-                ts,
-                open_time,
-                value,
-                extra: extra.to_vec(),
-                caught_up: missed,
-                latency_ms: Some(now.0 - close.0),
-            };
-            RowFate::Emitted { seq: self.journal.last_seq, record }
+        let fate = match said {
+            Said::Cold => RowFate::Warmup,
+            Said::Quiet => RowFate::Quiet,
+            Said::Null if self.signals.is_failure(signal, faults) => RowFate::ModelFailed,
+            Said::Null => RowFate::NullInput,
+            Said::Value { .. } if missed && self.catch_up == CatchUp::Skip => RowFate::Skipped,
+            Said::Value { value, extra } => {
+                self.journal.last_seq += 1;
+                let symbol = self.symbols[lane].clone();
+                let latency_ms = Some(now.0 - close.0);
+                let record = Record { signal, symbol, ts, open_time, value, extra, caught_up: missed, latency_ms };
+                RowFate::Emitted { seq: self.journal.last_seq, record }
+            }
         };
         if close > self.started {
-            out.notes.extend(self.barrier.arrived(close, lane as u32, now).into_iter().map(Note::Barrier));
+            let frame = self.signals.frame(signal);
+            if let Some((_, barrier)) = self.barriers.iter_mut().find(|(f, _)| *f == frame) {
+                out.notes.extend(barrier_notes(frame, barrier.arrived(close, lane as u32, now)));
+            }
         }
-        let entry = RowEntry { symbol: lane as u32, open_time, fate };
+        let entry = RowEntry { signal, symbol: lane as u32, open_time, fate };
         self.journal.pending.rows.push(entry.clone());
         out.rows.push(entry);
     }
@@ -710,45 +734,61 @@ impl Conductor {
 
     fn is_continuous(&self, symbol: u32, now: Ts) -> bool {
         let places = self.place_of.get(symbol as usize).map(Vec::as_slice).unwrap_or_default();
-        places
-            .iter()
-            .zip(&self.feeds)
-            .all(|(place, feed)| place.is_some_and(|p| feed.splice(p).is_continuous(now, 2 * feed.terms().grace_ms)))
+        let behind = |(place, feed): (&Option<u32>, &Feed)| {
+            place.is_some_and(|p| !feed.splice(p).is_continuous(now, 2 * feed.terms().grace_ms))
+        };
+        !places.iter().zip(&self.feeds).any(behind)
     }
 }
 
-/// Per source, the first row of history: what the first row that is emitted needs, or more if asked for.
+/// Per source, the first row of history: what the first row of each signal needs, or more if asked for.
 fn oldest_rows(setup: &Setup, emit_after: Ts, now: Ts) -> Vec<i64> {
     let plan: &Plan = setup.engine.plan();
-    let emission = plan.frame(plan.emission_frame()).interval;
-    let first = emission.close_of(emission.index_of(emit_after));
-    let oldest = plan.structure().oldest(&plan.roots(), first, Until::Settled);
+    let needs = |signal: &sigc_plan::Signal| -> Oldest {
+        let interval = plan.frame(plan.frame_of(signal)).interval;
+        let first = interval.close_of(interval.index_of(emit_after));
+        plan.structure().oldest(&plan.roots_of(signal), first, Until::Settled)
+    };
+    let needs: Vec<Oldest> = plan.signals.iter().map(needs).collect();
     let of = |source: &SourceSetup| {
         let interval = source.terms.interval;
-        let needed = oldest.frame(source.frame).unwrap_or_else(|| interval.last_closed(now));
+        let needed = needs.iter().filter_map(|n| n.frame(source.frame)).min();
+        let needed = needed.unwrap_or_else(|| interval.last_closed(now));
         let asked = setup.lookback_ms.map(|ms| interval.index_of(Ts(emit_after.0.saturating_sub(ms))));
         asked.map_or(needed, |a| a.min(needed)) - HISTORY_MARGIN_ROWS
     };
     setup.sources.iter().map(of).collect()
 }
 
-/// A row of the emission's frame.
-struct Computed {
-    open_time: Ts,
-    cells: Vec<f64>,
-    warm: bool,
+/// True if a lane with these places in the sources has rows of a frame.
+fn has_rows(setup: &Setup, places: &[Option<u32>], frame: FrameId) -> bool {
+    let root = setup.engine.plan().structure().source_of(frame);
+    setup.sources.iter().zip(places).any(|(s, place)| s.frame == root && place.is_some())
 }
 
-/// Collects the rows of the emission's frame.
-struct Rows {
-    frame: FrameId,
-    rows: Vec<Computed>,
+/// The columns of the signals that a lane has rows of.
+fn columns_of(setup: &Setup, places: &[Option<u32>]) -> Vec<ColumnId> {
+    let plan = setup.engine.plan();
+    let mine = plan.signals.iter().filter(|s| has_rows(setup, places, plan.frame_of(s)));
+    mine.flat_map(sigc_plan::Signal::columns).collect()
 }
 
-impl RowSink for Rows {
-    fn row(&mut self, frame: FrameId, open_time: Ts, cells: &[f64], warm: bool) {
-        if frame == self.frame {
-            self.rows.push(Computed { open_time, cells: cells.to_vec(), warm });
+/// A barrier for each frame that signals are of. Lanes that have no rows of it are not waited for.
+fn barriers(setup: &Setup, place_of: &[Vec<Option<u32>>], now: Ts) -> Vec<(FrameId, Barrier)> {
+    let plan = setup.engine.plan();
+    let mut frames: Vec<FrameId> = plan.signals.iter().map(|s| plan.frame_of(s)).collect();
+    frames.sort();
+    frames.dedup();
+    let make = |frame: FrameId| {
+        let mut barrier = Barrier::new(place_of.len(), Some(setup.buffer_ms));
+        for lane in (0..place_of.len()).filter(|&l| !has_rows(setup, &place_of[l], frame)) {
+            barrier.quarantine(lane as u32, now);
         }
-    }
+        (frame, barrier)
+    };
+    frames.into_iter().map(make).collect()
+}
+
+fn barrier_notes(frame: FrameId, events: Vec<BarrierEvent>) -> impl Iterator<Item = Note> {
+    events.into_iter().map(move |event| Note::Barrier { frame, event })
 }

@@ -1,8 +1,12 @@
 //! What a run writes down: the journal's words.
 //!
-//! Every expected bar of every source and every row of the emission's frame ends as exactly one entry. A row is
-//! written down before any sink sees it; a cursor moves when its sink has confirmed. One [`Batch`] is stored whole or
-//! not at all, so after a crash the entries agree with each other.
+//! Every expected bar of every source, and for every signal every row of its frame, ends as exactly one entry. A row
+//! is written down before any sink sees it; a cursor moves when its sink has confirmed. One [`Batch`] is stored whole
+//! or not at all, so after a crash the entries agree with each other.
+//!
+//! What became of a row is said for each signal: the same row can be emitted for one, quiet for another, and too early
+//! for a third. Symbols are counted by their position in [`sigc_plan::Plan::symbols`], signals by theirs in
+//! [`sigc_plan::Plan::signals`].
 
 use crate::Record;
 use sigc_market::{Bar, Ts};
@@ -58,32 +62,34 @@ pub struct BarEntry {
     pub at: Ts,
 }
 
-/// What became of a row of the emission's frame.
+/// What became of a row for a signal.
 #[derive(Debug, Clone, PartialEq)]
 pub enum RowFate {
     /// It goes to the sinks.
     Emitted {
         /// Its number: 1 for the first row of a journal, no number twice, none left out.
         seq: u64,
-        /// The row, with all further columns of the emission.
+        /// The row, with all further columns of the signal.
         record: Record,
     },
     /// The history was not long enough yet.
     Warmup,
-    /// It belongs to the history that was loaded at the first start.
-    History,
-    /// A cell the model reads is null: a gap lies in some window.
+    /// The signal's `when` is false: there is nothing to say.
+    Quiet,
+    /// A cell that the value or its `when` is made of is null: a gap lies in some window.
     NullInput,
-    /// The model gave no number.
+    /// A model that the value is made of gave no number.
     ModelFailed,
     /// It closed while the process was down, and `warmup.catch_up` is `skip`.
     Skipped,
 }
 
-/// A row of the emission's frame and its fate.
+/// A row of a signal's frame and its fate.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RowEntry {
-    /// Position of the symbol in the emission's universe.
+    /// Position of the signal.
+    pub signal: u16,
+    /// Position of the symbol.
     pub symbol: u32,
     /// First instant of the row.
     pub open_time: Ts,
@@ -94,7 +100,7 @@ pub struct RowEntry {
 /// The state of a symbol's lane after it took everything up to an instant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SnapshotEntry {
-    /// Position of the symbol in the emission's universe.
+    /// Position of the symbol.
     pub symbol: u32,
     /// The instant of the lane's last step.
     pub at: Ts,
@@ -138,7 +144,7 @@ pub enum OddityKind {
 pub struct Batch {
     /// Bars, in the order they were taken.
     pub bars: Vec<BarEntry>,
-    /// Rows, in the order they were computed.
+    /// Rows, in the order they were computed: those of a signal and symbol one behind the other, none left out.
     pub rows: Vec<RowEntry>,
     /// Lanes.
     pub snapshots: Vec<SnapshotEntry>,
@@ -171,8 +177,8 @@ pub struct Restored {
     /// Entries of bars that close after the snapshot of their symbol, by id. Sources of several universes count by
     /// the name of the symbol, which the opener of the journal knows.
     pub bars: Vec<BarEntry>,
-    /// The newest row of the emission's frame that has an entry, per symbol.
-    pub rows: Vec<(u32, Ts)>,
+    /// Open time of the newest row that has an entry, by signal and symbol.
+    pub rows: Vec<((u16, u32), Ts)>,
     /// The number of the newest emitted row.
     pub last_seq: u64,
     /// Cursors of the sinks.

@@ -2,7 +2,8 @@
 //!
 //! Each source releases its rows in order, but sources run ahead of one another. A lane takes a step at an instant only
 //! when every source has passed it, so that the engine's promise holds: all bars closed by then are among what it is
-//! given. Rows without a bar are steps too.
+//! given. A source has passed all instants before the close of its next row: a row of minutes does not wait for the
+//! hour to end. Sources that do not have the symbol are not waited for. Rows without a bar are steps too.
 
 use super::entry::BarFate;
 use sigc_engine::{Engine, EngineError, Live, Outcome, Predict, RowSink, SnapshotError};
@@ -17,21 +18,22 @@ struct Queue {
     interval: Interval,
     /// The close of each row, and what became of its bar.
     rows: VecDeque<(Ts, BarFate)>,
-    /// The close of the newest row; `None` before the first.
-    through: Option<Ts>,
+    /// The close of the row that comes next; `None` before the first.
+    next_close: Option<Ts>,
 }
 
 /// A symbol in the engine.
 #[derive(Debug, Clone)]
 pub struct Lane {
     live: Live,
-    queues: Vec<Queue>,
+    /// By source; `None` for one that does not have the symbol.
+    queues: Vec<Option<Queue>>,
     due: Vec<(FrameId, Bar)>,
 }
 
 impl Lane {
-    /// A lane without history; `symbol` is its place in the emission's universe.
-    pub fn new(engine: &Engine, symbol: usize, sources: &[(FrameId, Interval)]) -> Lane {
+    /// A lane without history; `symbol` is its position. A source that does not have it is `None`.
+    pub fn new(engine: &Engine, symbol: usize, sources: &[Option<(FrameId, Interval)>]) -> Lane {
         Lane::of(Live::new(engine, symbol), sources)
     }
 
@@ -39,19 +41,24 @@ impl Lane {
     ///
     /// # Errors
     /// Bytes that are no undamaged snapshot of this plan.
-    pub fn restore(engine: &Engine, bytes: &[u8], sources: &[(FrameId, Interval)]) -> Result<Lane, SnapshotError> {
+    pub fn restore(
+        engine: &Engine,
+        bytes: &[u8],
+        sources: &[Option<(FrameId, Interval)>],
+    ) -> Result<Lane, SnapshotError> {
         let mut lane = Lane::of(Live::restore(engine, bytes)?, sources);
         if let Some(at) = lane.live.at() {
             // Everything that closed by then is in the state.
-            lane.queues.iter_mut().for_each(|q| q.through = Some(at));
+            for q in lane.queues.iter_mut().flatten() {
+                q.next_close = Some(q.interval.close_of(q.interval.last_closed(at) + 1));
+            }
         }
         Ok(lane)
     }
 
-    fn of(live: Live, sources: &[(FrameId, Interval)]) -> Lane {
-        let queue =
-            |&(frame, interval): &(FrameId, Interval)| Queue { frame, interval, rows: VecDeque::new(), through: None };
-        Lane { live, queues: sources.iter().map(queue).collect(), due: Vec::new() }
+    fn of(live: Live, sources: &[Option<(FrameId, Interval)>]) -> Lane {
+        let queue = |(frame, interval)| Queue { frame, interval, rows: VecDeque::new(), next_close: None };
+        Lane { live, queues: sources.iter().map(|s| s.map(queue)).collect(), due: Vec::new() }
     }
 
     /// The engine's side.
@@ -61,16 +68,16 @@ impl Lane {
 
     /// Takes a source's next row.
     pub fn push(&mut self, source: usize, row: i64, fate: &BarFate) {
-        let Some(queue) = self.queues.get_mut(source) else { return };
-        let close = queue.interval.close_of(row);
-        queue.rows.push_back((close, *fate));
-        queue.through = Some(close);
+        let Some(Some(queue)) = self.queues.get_mut(source) else { return };
+        queue.rows.push_back((queue.interval.close_of(row), *fate));
+        queue.next_close = Some(queue.interval.close_of(row + 1));
     }
 
     /// The next instant that every source has passed.
     pub fn next_instant(&self) -> Option<Ts> {
-        let safe = self.queues.iter().map(|q| q.through).min()??;
-        self.queues.iter().filter_map(|q| q.rows.front()).map(|(close, _)| *close).min().filter(|&at| at <= safe)
+        let queues = || self.queues.iter().flatten();
+        let open = queues().map(|q| q.next_close).min()??;
+        queues().filter_map(|q| q.rows.front()).map(|(close, _)| *close).min().filter(|&at| at < open)
     }
 
     /// Takes the step at `at`, which [`Lane::next_instant`] gave.
@@ -84,7 +91,7 @@ impl Lane {
         out: &mut dyn RowSink,
     ) -> Result<Outcome, EngineError> {
         self.due.clear();
-        for queue in &mut self.queues {
+        for queue in self.queues.iter_mut().flatten() {
             while let Some((close, fate)) = queue.rows.front().copied().filter(|(close, _)| *close <= at) {
                 queue.rows.pop_front();
                 match fate {

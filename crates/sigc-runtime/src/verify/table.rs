@@ -1,9 +1,9 @@
 //! Rows held in memory, and how two sets of them are compared.
 
 use super::{Check, is_exact};
-use sigc_engine::{PanelSink, RowSink};
+use sigc_engine::{PanelSink, RowSink, Warm};
 use sigc_market::Ts;
-use sigc_plan::{ColumnId, FrameId, Plan};
+use sigc_plan::{ColumnId, FrameId, Plan, Signal};
 
 /// All rows of a run, by symbol and frame.
 pub(super) struct Table {
@@ -18,20 +18,35 @@ pub(super) struct Table {
 #[derive(Default, Clone)]
 struct Part {
     first_row: i64,
+    n_rows: usize,
     /// Row after row.
     cells: Vec<f64>,
-    warm: Vec<bool>,
+    /// Per column, the row from which on all are warm; `i64::MAX` if the newest is not.
+    warm_from: Vec<i64>,
+}
+
+impl Part {
+    /// Notes for a column of rows `rows` that they are warm from `from` on.
+    fn note(&mut self, column: usize, rows: std::ops::Range<i64>, from: i64) {
+        let known = &mut self.warm_from[column];
+        if from >= rows.end {
+            *known = i64::MAX;
+        } else if from > rows.start || *known == i64::MAX {
+            *known = from.max(rows.start);
+        }
+    }
 }
 
 impl Table {
     /// For an engine that gives all columns of the plan.
     pub(super) fn new(plan: &Plan, n_symbols: usize) -> Table {
         let of = |f| (0..plan.columns.len()).map(ColumnId::new).filter(|&c| plan.column(c).frame == f).collect();
-        let frames: Vec<FrameId> = (0..plan.frames.len()).map(FrameId::new).collect();
+        let columns: Vec<Vec<ColumnId>> = (0..plan.frames.len()).map(FrameId::new).map(of).collect();
+        let part = |columns: &Vec<ColumnId>| Part { warm_from: vec![i64::MAX; columns.len()], ..Part::default() };
         Table {
-            columns: frames.iter().map(|&f| of(f)).collect(),
             intervals: plan.frames.iter().map(|f| f.interval).collect(),
-            parts: vec![vec![Part::default(); plan.frames.len()]; n_symbols],
+            parts: vec![columns.iter().map(part).collect(); n_symbols],
+            columns,
         }
     }
 
@@ -41,17 +56,18 @@ impl Table {
     }
 
     pub(super) fn n_rows(&self) -> u64 {
-        self.parts.iter().flatten().map(|p| p.warm.len() as u64).sum()
+        self.parts.iter().flatten().map(|p| p.n_rows as u64).sum()
     }
 
-    fn row(&self, symbol: usize, f: usize, k: i64) -> Option<(&[f64], bool)> {
+    fn row(&self, symbol: usize, f: usize, k: i64) -> Option<&[f64]> {
         let part = &self.parts[symbol][f];
-        let i = usize::try_from(k - part.first_row).ok().filter(|&i| i < part.warm.len())?;
+        let i = usize::try_from(k - part.first_row).ok().filter(|&i| i < part.n_rows)?;
         let n = self.columns[f].len();
-        Some((&part.cells[i * n..(i + 1) * n], part.warm[i]))
+        Some(&part.cells[i * n..(i + 1) * n])
     }
 
-    /// Every row of `self` up to `until` must be in `rows` with the same bits in `columns`, and no other.
+    /// Every row of `self` up to `until` must be in `rows` with the same bits in `columns`, and no other; the same of
+    /// their cells must be warm.
     pub(super) fn compare(
         &self,
         plan: &Plan,
@@ -64,19 +80,25 @@ impl Table {
         for (f, interval) in self.intervals.iter().enumerate() {
             let (mine, theirs) = (&self.parts[symbol][f], &rows.parts[symbol][f]);
             let positions = self.positions(f, columns);
-            let n = mine.warm.len() as i64;
+            let n = mine.n_rows as i64;
             let wanted = until.map_or(n, |t| (interval.last_closed(t) - mine.first_row + 1).clamp(0, n));
-            if theirs.warm.len() as i64 != wanted {
-                let what = format!("{} rows of `{}` instead of {wanted}", theirs.warm.len(), plan.frames[f].name);
+            if theirs.n_rows as i64 != wanted {
+                let what = format!("{} rows of `{}` instead of {wanted}", theirs.n_rows, plan.frames[f].name);
                 differs(check, what);
             }
-            for k in mine.first_row..mine.first_row + wanted {
-                let (Some((a, warm)), Some((b, also_warm))) = (self.row(symbol, f, k), rows.row(symbol, f, k)) else {
-                    continue;
-                };
-                if warm != also_warm {
-                    differs(check, format!("readiness of `{}` at {}", plan.frames[f].name, interval.open_of(k)));
+            let end = mine.first_row + wanted;
+            for &i in positions.iter().filter(|_| wanted > 0) {
+                let within = |from: i64| (from < end).then_some(from);
+                let (a, b) = (within(mine.warm_from[i]), within(theirs.warm_from[i]));
+                if a != b {
+                    let open = |row: Option<i64>| row.map_or("never".into(), |k| interval.open_of(k).to_string());
+                    let name = &plan.column(self.columns[f][i]).name;
+                    let what = format!("`{}.{name}` is ready at {} in the batch", plan.frames[f].name, open(a));
+                    differs(check, format!("{what}, here at {}", open(b)));
                 }
+            }
+            for k in mine.first_row..mine.first_row + wanted {
+                let (Some(a), Some(b)) = (self.row(symbol, f, k), rows.row(symbol, f, k)) else { continue };
                 check.cells += positions.len() as u64;
                 for &i in &positions {
                     if a[i].to_bits() != b[i].to_bits() {
@@ -93,8 +115,8 @@ impl Table {
     }
 
     /// From the restart's instant on: exact columns have the same bits, recursive ones deviate by at most `limit` of
-    /// the column's largest value. Columns of other frames than the emission's are compared where the restart has
-    /// them: their own history may be longer than what the emission needs of them.
+    /// the column's largest value. Columns of other frames than the signal's are compared where the restart has them:
+    /// their own history may be longer than what the signal needs of them.
     pub(super) fn compare_settled(
         &self,
         plan: &Plan,
@@ -104,20 +126,13 @@ impl Table {
         columns: &[ColumnId],
         check: &mut Check,
     ) {
-        let needed = needed_columns(plan);
         for (f, interval) in self.intervals.iter().enumerate() {
             for i in self.positions(f, columns) {
-                let c = self.columns[f][i];
-                if !needed.contains(&c) {
-                    continue;
-                }
-                let exact = is_exact(plan, c);
+                let exact = is_exact(plan, self.columns[f][i]);
                 let scale = self.largest(symbol, f, i);
                 let part = &rows.parts[symbol][f];
-                for k in interval.last_closed(at).max(part.first_row)..part.first_row + part.warm.len() as i64 {
-                    let (Some((a, _)), Some((b, _))) = (self.row(symbol, f, k), rows.row(symbol, f, k)) else {
-                        continue;
-                    };
+                for k in interval.last_closed(at).max(part.first_row)..part.first_row + part.n_rows as i64 {
+                    let (Some(a), Some(b)) = (self.row(symbol, f, k), rows.row(symbol, f, k)) else { continue };
                     let (a, b) = (a[i], b[i]);
                     check.cells += 1;
                     if a.to_bits() == b.to_bits() {
@@ -135,15 +150,23 @@ impl Table {
         check.worst = check.worst.or(Some(0.0));
     }
 
-    /// The emission's row that closes at `at` must be warm, or must not.
-    pub(super) fn ready_at(&self, plan: &Plan, symbol: usize, at: Ts, wanted: bool, check: &mut Check) {
-        let f = plan.emission_frame().index();
-        let row = self.row(symbol, f, self.intervals[f].last_closed(at));
-        let ready = row.is_some_and(|(_, warm)| warm);
+    /// The signal's row that closes at `at` must be warm for it, or must not.
+    pub(super) fn ready_at(
+        &self,
+        plan: &Plan,
+        signal: &Signal,
+        (symbol, at): (usize, Ts),
+        wanted: bool,
+        check: &mut Check,
+    ) {
+        let f = plan.frame_of(signal).index();
+        let k = self.intervals[f].last_closed(at);
+        let warm = |c| self.columns[f].iter().position(|x| *x == c).map(|i| self.parts[symbol][f].warm_from[i]);
+        let ready = self.row(symbol, f, k).is_some() && signal.columns().all(|c| warm(c).is_some_and(|from| from <= k));
         check.cells += 1;
         if ready != wanted {
             let word = if wanted { "not ready" } else { "ready" };
-            differs(check, format!("`{}` is {word} at {at}", plan.frames[f].name));
+            differs(check, format!("`{}` of `{}` is {word} at {at}", plan.signal_name(signal), plan.frames[f].name));
         }
     }
 
@@ -166,24 +189,6 @@ fn differs(check: &mut Check, what: String) {
     check.first.get_or_insert(what);
 }
 
-/// The columns that an emission reads, directly or not.
-fn needed_columns(plan: &Plan) -> Vec<ColumnId> {
-    let mut needed = vec![false; plan.nodes.len()];
-    plan.roots().iter().for_each(|r| needed[r.index()] = true);
-    for i in (0..plan.nodes.len()).rev() {
-        if !needed[i] {
-            continue;
-        }
-        match plan.nodes[i].op {
-            sigc_plan::Op::Model { model } => {
-                plan.models[model.index()].inputs.iter().for_each(|v| needed[v.index()] = true);
-            }
-            op => op.operands().for_each(|v| needed[v.index()] = true),
-        }
-    }
-    (0..plan.columns.len()).map(ColumnId::new).filter(|&c| needed[plan.column(c).value.index()]).collect()
-}
-
 impl PanelSink for Table {
     fn block(
         &mut self,
@@ -191,15 +196,19 @@ impl PanelSink for Table {
         frame: FrameId,
         first_row: i64,
         columns: &[&[f64]],
-        warm: &[bool],
+        warm_from: &[i64],
     ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         let part = &mut self.parts[symbol][frame.index()];
-        if part.warm.is_empty() {
+        let n = columns.first().map_or(0, |c| c.len());
+        if part.n_rows == 0 {
             part.first_row = first_row;
         }
-        for (i, &w) in warm.iter().enumerate() {
+        part.n_rows += n;
+        for i in 0..n {
             part.cells.extend(columns.iter().map(|c| c[i]));
-            part.warm.push(w);
+        }
+        for (column, &from) in warm_from.iter().enumerate() {
+            part.note(column, first_row..first_row + n as i64, from);
         }
         Ok(())
     }
@@ -212,12 +221,16 @@ pub(super) struct OneSymbol<'a> {
 }
 
 impl RowSink for OneSymbol<'_> {
-    fn row(&mut self, frame: FrameId, open_time: Ts, cells: &[f64], warm: bool) {
+    fn row(&mut self, frame: FrameId, open_time: Ts, cells: &[f64], warm: Warm<'_>) {
         let part = &mut self.parts[frame.index()];
-        if part.warm.is_empty() {
+        if part.n_rows == 0 {
             part.first_row = self.intervals[frame.index()].index_of(open_time);
         }
+        let row = part.first_row + part.n_rows as i64;
+        part.n_rows += 1;
         part.cells.extend_from_slice(cells);
-        part.warm.push(warm);
+        for (column, warm) in warm.iter().enumerate() {
+            part.note(column, row..row + 1, if warm { row } else { i64::MAX });
+        }
     }
 }

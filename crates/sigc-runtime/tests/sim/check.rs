@@ -2,13 +2,13 @@
 
 use crate::disk::{Disk, Shelf};
 use crate::truth::Truth;
-use sigc_engine::{Engine, Live, RowSink};
+use sigc_engine::{Engine, Live, RowSink, Warm};
 use sigc_market::Ts;
-use sigc_plan::FrameId;
 use sigc_plan::lookback::Until;
+use sigc_plan::{ColumnId, FrameId, Plan, Signal};
 use sigc_runtime::live::conductor::HISTORY_MARGIN_ROWS;
 use sigc_runtime::live::entry::{BarFate, BarId, Origin, RowFate};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// The bars: every row from the first entry to `last`, each once, with the truth's bits, never before its close.
 pub fn bars(disk: &Disk, truths: &[Vec<Truth>], end: Ts, may_give_up: bool, gone: Option<u32>) -> Result<u64, String> {
@@ -64,7 +64,16 @@ pub fn bars(disk: &Disk, truths: &[Vec<Truth>], end: Ts, may_give_up: bool, gone
     Ok(unrepaired)
 }
 
-/// The rows: what a fresh engine gives over the same bars and gaps, each once and in order, at every sink.
+/// What became of the rows.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Counts {
+    pub emitted: u64,
+    pub quiet: u64,
+    pub skipped: u64,
+}
+
+/// The rows of every signal: what a fresh engine gives over the same bars and gaps, each once and in order, at every
+/// sink.
 pub fn rows(
     disk: &Disk,
     shelves: &[Shelf],
@@ -72,74 +81,56 @@ pub fn rows(
     truths: &[Vec<Truth>],
     skipped: bool,
     gone: Option<u32>,
-) -> Result<u64, String> {
+) -> Result<Counts, String> {
     let plan = engine.plan();
     let emit_after = disk.emit_after.ok_or("nothing was stored")?;
-    let mut emitted = 0;
-    for symbol in 0..truths[0].len() {
-        let name = format!("symbol {symbol}");
-        let mut instants: BTreeMap<Ts, Vec<(usize, i64, BarFate)>> = BTreeMap::new();
-        for (source, truth) in truths.iter().map(|of| &of[symbol]).enumerate() {
-            for (row, fate) in as_taken(disk, truth, source, symbol) {
-                instants.entry(truth.closes_at(row)).or_default().push((source, row, fate));
+    let mut counts = Counts::default();
+    let mut fates: HashMap<(u16, u32, Ts), &RowFate> = HashMap::new();
+    for row in &disk.rows {
+        fates.insert((row.signal, row.symbol, row.open_time), &row.fate);
+    }
+    for (i, symbol) in plan.symbols().iter().enumerate() {
+        let Some(reference) = reference(disk, engine, truths, i)? else { continue };
+        for (s, signal) in plan.signals.iter().enumerate() {
+            let name = format!("signal {s} of symbol {i}");
+            let interval = plan.frame(plan.frame_of(signal)).interval;
+            let close = |open: Ts| interval.close_of(interval.index_of(open));
+            let expected: Vec<(Ts, Expected)> = reference
+                .iter()
+                .filter(|r| r.frame == plan.frame_of(signal) && close(r.open) > emit_after)
+                .map(|r| (r.open, r.expected(engine, signal)))
+                .collect();
+            let mine = disk.rows.iter().filter(|r| (usize::from(r.signal), r.symbol as usize) == (s, i));
+            if let Some(extra) = mine.into_iter().find(|m| !expected.iter().any(|(open, _)| *open == m.open_time)) {
+                return Err(format!("{name}: row {} is none of the reference", extra.open_time));
             }
-        }
-        // A row can be computed when every source has passed its close.
-        let passed = |source: usize| {
-            let id = |row| BarId { source: source as u16, symbol: symbol as u32, row };
-            let last = disk.bars.range(id(i64::MIN)..=id(i64::MAX)).next_back();
-            last.map(|(id, _)| truths[source][symbol].closes_at(id.row))
-        };
-        let Some(safe) = (0..truths.len()).map(passed).min().flatten() else { continue };
-        let mut live = Live::new(engine, symbol);
-        let mut reference = Reference { frame: plan.emission_frame(), rows: Vec::new() };
-        for (at, due) in instants.into_iter().filter(|(at, _)| *at <= safe) {
-            let mut bars = Vec::new();
-            for (source, row, fate) in due {
-                let frame = plan.sources[source].frame;
-                match fate {
-                    BarFate::Taken { bar, .. } => bars.push((frame, bar)),
-                    BarFate::Absent => {}
-                    BarFate::Unrepaired => live.unrepaired(frame, row),
-                }
-            }
-            live.step(at, &bars, &mut [], &mut reference).map_err(|e| e.to_string())?;
-        }
-        let interval = plan.frame(plan.emission_frame()).interval;
-        let close = |open: Ts| interval.close_of(interval.index_of(open));
-        let mine: Vec<_> = disk.rows.iter().filter(|r| r.symbol == symbol as u32).collect();
-        if let Some(extra) = mine.iter().find(|m| !reference.rows.iter().any(|(open, ..)| *open == m.open_time)) {
-            return Err(format!("{name}: row {} is none of the reference", extra.open_time));
-        }
-        // Without any bar in the margin before its history a symbol looks as if it had just been listed.
-        let history = plan.structure().oldest(&plan.roots(), close(emit_after), Until::Settled);
-        let young = (0..truths.len()).any(|source| {
-            let first = history.frame(plan.sources[source].frame).unwrap_or(i64::MAX);
-            let truth = &truths[source][symbol];
-            (first - HISTORY_MARGIN_ROWS..=first).all(|row| truth.bar(row).is_none())
-        });
-        for (open, value, warm) in reference.rows.iter().filter(|(open, ..)| close(*open) > emit_after) {
-            let Some(entry) = mine.iter().find(|r| r.open_time == *open) else {
-                // A symbol that was taken off the list cannot load its history again after a crash.
-                if gone == Some(symbol as u32) {
-                    continue;
-                }
-                return Err(format!("{name}: row {open} has no fate"));
-            };
-            match &entry.fate {
-                RowFate::Emitted { record, .. } if *warm && record.value.to_bits() == value.to_bits() => {
-                    emitted += 1;
-                    for (i, shelf) in shelves.iter().enumerate() {
-                        let n = shelf.rows.iter().filter(|r| r.symbol == record.symbol && r.ts == record.ts).count();
-                        if n != 1 {
-                            return Err(format!("sink {i} has row {open} of {} {n} times", record.symbol));
+            let young = is_young(plan, signal, truths, i, close(emit_after));
+            for (open, expected) in expected {
+                let Some(fate) = fates.get(&(s as u16, i as u32, open)) else {
+                    // A symbol that was taken off the list cannot load its history again after a crash.
+                    if gone == Some(i as u32) {
+                        continue;
+                    }
+                    return Err(format!("{name}: row {open} has no fate"));
+                };
+                match (fate, &expected) {
+                    (RowFate::Emitted { record, .. }, Expected::Value(cells)) => {
+                        let given = [record.value].into_iter().chain(record.extra.iter().copied()).map(f64::to_bits);
+                        if !given.eq(cells.iter().map(|x| x.to_bits())) {
+                            return Err(format!("{name}: row {open} is {record:?}, the reference {cells:?}"));
+                        }
+                        counts.emitted += 1;
+                        let key = (s as u16, symbol.clone(), close(open));
+                        if let Some(sink) = shelves.iter().position(|shelf| !shelf.keys.contains(&key)) {
+                            return Err(format!("sink {sink} does not have {name}, row {open}"));
                         }
                     }
+                    (RowFate::Skipped, Expected::Value(_)) if skipped => counts.skipped += 1,
+                    (RowFate::Quiet, Expected::Quiet) => counts.quiet += 1,
+                    (RowFate::NullInput, Expected::Null) | (RowFate::Warmup, Expected::Cold) => {}
+                    (RowFate::Warmup, _) if young => {}
+                    (other, _) => return Err(format!("{name}: row {open} is {other:?}, the reference {expected:?}")),
                 }
-                RowFate::Skipped if skipped && *warm && !value.is_nan() => {}
-                RowFate::NullInput if *warm && value.is_nan() => {}
-                RowFate::Warmup if !warm || young => {}
-                other => return Err(format!("{name}: row {open} is {other:?}, the reference {value} (warm: {warm})")),
             }
         }
     }
@@ -153,13 +144,60 @@ pub fn rows(
             }
         }
     }
-    Ok(emitted)
+    Ok(counts)
 }
 
-fn by_symbol(shelf: &Shelf) -> BTreeMap<String, Vec<Ts>> {
-    let mut map: BTreeMap<String, Vec<Ts>> = BTreeMap::new();
+/// The rows that a fresh engine gives for a symbol; `None` if a source has no entry of it.
+fn reference(
+    disk: &Disk,
+    engine: &Engine,
+    truths: &[Vec<Truth>],
+    symbol: usize,
+) -> Result<Option<Vec<ReferenceRow>>, String> {
+    let plan = engine.plan();
+    let mut instants: BTreeMap<Ts, Vec<(usize, i64, BarFate)>> = BTreeMap::new();
+    // A row is computed when every source that has the symbol has passed its close: the row it stands in ends later.
+    let mut open = Some(Ts(i64::MAX));
+    for (source, truth) in truths.iter().enumerate().filter_map(|(s, of)| Some((s, of.get(symbol)?))) {
+        for (row, fate) in as_taken(disk, truth, source, symbol) {
+            instants.entry(truth.closes_at(row)).or_default().push((source, row, fate));
+        }
+        let id = |row| BarId { source: source as u16, symbol: symbol as u32, row };
+        let last = disk.bars.range(id(i64::MIN)..=id(i64::MAX)).next_back();
+        open = open.min(last.map(|(id, _)| truth.closes_at(id.row + 1)));
+    }
+    let Some(open) = open else { return Ok(None) };
+    let mut live = Live::new(engine, symbol);
+    let mut rows = Reference(Vec::new());
+    for (at, due) in instants.into_iter().filter(|(at, _)| *at < open) {
+        let mut bars = Vec::new();
+        for (source, row, fate) in due {
+            let frame = plan.sources[source].frame;
+            match fate {
+                BarFate::Taken { bar, .. } => bars.push((frame, bar)),
+                BarFate::Absent => {}
+                BarFate::Unrepaired => live.unrepaired(frame, row),
+            }
+        }
+        live.step(at, &bars, &mut [], &mut rows).map_err(|e| e.to_string())?;
+    }
+    Ok(Some(rows.0))
+}
+
+/// Without any bar in the margin before its history a symbol looks as if it had just been listed.
+fn is_young(plan: &Plan, signal: &Signal, truths: &[Vec<Truth>], symbol: usize, first_close: Ts) -> bool {
+    let history = plan.structure().oldest(&plan.roots_of(signal), first_close, Until::Settled);
+    truths.iter().enumerate().filter_map(|(s, of)| Some((s, of.get(symbol)?))).any(|(source, truth)| {
+        let Some(first) = history.frame(plan.sources[source].frame) else { return false };
+        (first - HISTORY_MARGIN_ROWS..=first).all(|row| truth.bar(row).is_none())
+    })
+}
+
+/// What a sink has of each symbol: closes and signals, in the order they came.
+fn by_symbol(shelf: &Shelf) -> BTreeMap<String, Vec<(Ts, u16)>> {
+    let mut map: BTreeMap<String, Vec<(Ts, u16)>> = BTreeMap::new();
     for r in &shelf.rows {
-        map.entry(r.symbol.to_string()).or_default().push(r.ts);
+        map.entry(r.symbol.to_string()).or_default().push((r.ts, r.signal));
     }
     map
 }
@@ -177,15 +215,48 @@ fn as_taken(disk: &Disk, truth: &Truth, source: usize, symbol: usize) -> Vec<(i6
     all.skip_while(|(_, fate)| !matches!(fate, BarFate::Taken { .. })).collect()
 }
 
-struct Reference {
-    frame: FrameId,
-    rows: Vec<(Ts, f64, bool)>,
+/// What is to be said of a row, worked out from the words of [`Signal`].
+#[derive(Debug)]
+pub enum Expected {
+    Cold,
+    Quiet,
+    Null,
+    /// The value, then the further columns.
+    Value(Vec<f64>),
 }
 
-impl RowSink for Reference {
-    fn row(&mut self, frame: FrameId, open_time: Ts, cells: &[f64], warm: bool) {
-        if frame == self.frame {
-            self.rows.push((open_time, cells[0], warm));
+pub struct ReferenceRow {
+    pub frame: FrameId,
+    pub open: Ts,
+    cells: Vec<f64>,
+    warm: Vec<bool>,
+}
+
+impl ReferenceRow {
+    pub fn expected(&self, engine: &Engine, signal: &Signal) -> Expected {
+        let plan = engine.plan();
+        let of_frame: Vec<ColumnId> =
+            engine.outputs().iter().copied().filter(|c| plan.column(*c).frame == self.frame).collect();
+        let at = |c: ColumnId| of_frame.iter().position(|x| *x == c).expect("an output");
+        if signal.columns().any(|c| !self.warm[at(c)]) {
+            return Expected::Cold;
         }
+        let cell = |c: ColumnId| self.cells[at(c)];
+        let when = signal.when.map_or(1.0, cell);
+        if when.is_nan() || (when == 1.0 && cell(signal.column).is_nan()) {
+            return Expected::Null;
+        }
+        if when != 1.0 {
+            return Expected::Quiet;
+        }
+        Expected::Value([signal.column].iter().chain(&signal.extra).map(|c| cell(*c)).collect())
+    }
+}
+
+pub struct Reference(pub Vec<ReferenceRow>);
+
+impl RowSink for Reference {
+    fn row(&mut self, frame: FrameId, open: Ts, cells: &[f64], warm: Warm<'_>) {
+        self.0.push(ReferenceRow { frame, open, cells: cells.to_vec(), warm: warm.iter().collect() });
     }
 }

@@ -2,10 +2,10 @@
 //!
 //! A plain second implementation of what `sigc_runtime::live::entry` says of a journal.
 
-use sigc_market::{Interval, Ts};
+use sigc_market::{Interval, Symbol, Ts};
 use sigc_runtime::Record;
 use sigc_runtime::live::entry::{BarEntry, BarId, Batch, CursorEntry, Restored, RowEntry, RowFate, SnapshotEntry};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 #[derive(Debug, Default)]
 pub struct Disk {
@@ -13,6 +13,8 @@ pub struct Disk {
     pub bars: BTreeMap<BarId, BarEntry>,
     /// In the order they were stored.
     pub rows: Vec<RowEntry>,
+    /// By signal and symbol.
+    pub newest: BTreeMap<(u16, u32), Ts>,
     pub records: Vec<Record>,
     pub snapshots: BTreeMap<u32, SnapshotEntry>,
     pub cursors: BTreeMap<u16, u64>,
@@ -29,12 +31,17 @@ impl Disk {
             }
         }
         for row in &batch.rows {
-            if self.rows.iter().any(|r| r.symbol == row.symbol && r.open_time >= row.open_time) {
-                return Err(format!("row {} of symbol {} comes twice or late", row.open_time, row.symbol));
+            let before = self.newest.insert((row.signal, row.symbol), row.open_time);
+            if before.is_some_and(|t| t >= row.open_time) {
+                let (signal, symbol) = (row.signal, row.symbol);
+                return Err(format!("row {} of signal {signal}, symbol {symbol} comes twice or late", row.open_time));
             }
             if let RowFate::Emitted { seq, record } = &row.fate {
                 if *seq != self.records.len() as u64 + 1 {
                     return Err(format!("row number {seq} after {}", self.records.len()));
+                }
+                if record.signal != row.signal || record.open_time != row.open_time {
+                    return Err(format!("row number {seq} is another row's"));
                 }
                 self.records.push(record.clone());
             }
@@ -62,36 +69,33 @@ impl Disk {
             let close = self.intervals[usize::from(e.id.source)].close_of(e.id.row);
             self.snapshots.get(&e.id.symbol).is_none_or(|s| close > s.at)
         };
-        let mut rows: BTreeMap<u32, Ts> = BTreeMap::new();
-        self.rows.iter().for_each(|r| {
-            rows.insert(r.symbol, r.open_time);
-        });
         Some(Restored {
             emit_after: self.emit_after,
             newest: newest.into_iter().map(|((source, symbol), row)| BarId { source, symbol, row }).collect(),
             snapshots: self.snapshots.values().cloned().collect(),
             bars: self.bars.values().filter(behind).copied().collect(),
-            rows: rows.into_iter().collect(),
+            rows: self.newest.iter().map(|(&of, &open)| (of, open)).collect(),
             last_seq: self.records.len() as u64,
             cursors: self.cursors.iter().map(|(&sink, &seq)| CursorEntry { sink, seq }).collect(),
         })
     }
 }
 
-/// A sink that recognises its rows: keyed by symbol and label.
+/// A sink that recognises its rows: keyed by signal, symbol and label.
 #[derive(Debug, Default)]
 pub struct Shelf {
     pub rows: Vec<Record>,
+    pub keys: HashSet<(u16, Symbol, Ts)>,
     pub duplicates: u64,
 }
 
 impl Shelf {
     pub fn write(&mut self, rows: &[Record]) {
         for row in rows {
-            if self.rows.iter().any(|r| r.symbol == row.symbol && r.ts == row.ts) {
-                self.duplicates += 1;
-            } else {
+            if self.keys.insert((row.signal, row.symbol.clone(), row.ts)) {
                 self.rows.push(row.clone());
+            } else {
+                self.duplicates += 1;
             }
         }
     }

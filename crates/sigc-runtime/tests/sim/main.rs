@@ -8,7 +8,8 @@
 //! ```
 //!
 //! Read in this order: `truth` (what the venue traded), `venue` (how it tells of it), `disk` (journal and sinks, which
-//! survive a crash), `world` (the clock and the driver), `check` (what must hold), `original` (the machines of the
+//! survive a crash), `world` (the clock and the driver), `check` (what must hold), `replay` (the same plans over
+//! recorded bars), `original` (the machines of the
 //! system that sigc replaces, whose bugs the checks must find).
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a simulation says what it saw")]
@@ -17,6 +18,7 @@ mod check;
 mod disk;
 mod original;
 mod plans;
+mod replay;
 mod truth;
 mod venue;
 mod world;
@@ -32,7 +34,7 @@ fn wanted(name: &str) -> Option<u64> {
 }
 
 /// Every seed: the bars released are the truth minus declared gaps, each once, in order, never before their close; the
-/// rows at every sink are those of the reference engine over these bars, each once, in order.
+/// rows of every signal at every sink are those of the reference engine over these bars, each once, in order.
 #[test]
 fn no_bar_is_lost_and_none_comes_twice() {
     let runs = wanted("SIGC_SIM_RUNS").unwrap_or(RUNS);

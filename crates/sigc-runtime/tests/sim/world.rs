@@ -88,9 +88,11 @@ struct Connection {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Totals([u64; KINDS.len()]);
 
-const KINDS: [&str; 19] = [
+const KINDS: [&str; 21] = [
     "bars taken",
     "rows emitted",
+    "quiet rows",
+    "rows skipped",
     "crashes",
     "dropped links",
     "frozen links",
@@ -181,7 +183,7 @@ impl World {
             Truth::new(rng, interval, first, last, unkind.gaps)
         };
         let truths: Vec<Vec<Truth>> =
-            (0..sources.len()).map(|s| (0..n_symbols).map(|_| truth(&mut rng, s)).collect()).collect();
+            (0..sources.len()).map(|s| sources[s].symbols.iter().map(|_| truth(&mut rng, s)).collect()).collect();
         let start = Ts(START.0 + rng.below(120_000));
         let quiet_from = Ts(start.0 + BARS * 60_000);
         let some = |rng: &mut SplitMix| (rng.below(n_symbols as i64) as u32, Ts(start.0 + rng.below(BARS * 30_000)));
@@ -251,7 +253,9 @@ impl World {
             // The last row may be stored and not yet written.
             self.flush()?;
             let n = check::rows(&self.disk, &self.shelves, &self.engine, &self.truths, skipped, gone)?;
-            self.totals.count("rows emitted", n);
+            self.totals.count("rows emitted", n.emitted);
+            self.totals.count("quiet rows", n.quiet);
+            self.totals.count("rows skipped", n.skipped);
         }
         self.totals.count("bars taken", self.disk.bars.len() as u64);
         Ok(self.totals.clone())
@@ -408,7 +412,6 @@ impl World {
             return Ok(());
         }
         let plan = self.engine.plan();
-        let n = self.truths[0].len();
         let source = |s: &sigc_plan::Source| SourceSetup {
             frame: s.frame,
             symbols: s.symbols.clone(),
@@ -432,7 +435,7 @@ impl World {
             engine: self.engine.clone(),
             models: Vec::new(),
             sources: plan.sources.iter().map(source).collect(),
-            symbols: plans::symbols(n),
+            symbols: plan.symbols(),
             sinks: self.shelves.iter().map(|_| batching).collect(),
             catch_up: self.catch_up,
             lookback_ms: None,
@@ -522,7 +525,10 @@ impl World {
                             RowFate::Emitted { seq, .. } => format!("row number {seq}"),
                             other => format!("{other:?}"),
                         };
-                        println!("{}   {} of symbol {}: {fate}", self.now, row.open_time, row.symbol);
+                        println!(
+                            "{}   {} of signal {}, symbol {}: {fate}",
+                            self.now, row.open_time, row.signal, row.symbol
+                        );
                     }
                 }
                 orders = out.orders;

@@ -7,7 +7,7 @@ use crate::load::load_sound;
 use crate::report::table::Table;
 use crate::terminal::Terminal;
 use serde_json::{Value, json};
-use sigc_journal::audit::{BarLine, OddityLine, Stretch, audit};
+use sigc_journal::audit::{BarLine, OddityLine, RowLine, Stretch, audit};
 use sigc_journal::entry::OddityKind;
 use sigc_journal::{Identity, JournalReader, RunEntry, default_state_dir};
 use sigc_market::Ts;
@@ -65,8 +65,13 @@ fn human(reader: &JournalReader, sum: &sigc_journal::Audit, file: &Path) -> Stri
     };
     out += &format!("{verdict}\n\nbars, from the first to the newest\n");
     out += &bars(sum);
-    out += &format!("\nrows of `{}`, {} emitted so far\n", identity.emission_frame, sum.last_seq);
-    out += &rows(sum);
+    for (number, signal) in (0u16..).zip(&identity.signals) {
+        let lines: Vec<&RowLine> = sum.rows.iter().filter(|l| l.signal == number).collect();
+        let emitted: u64 = lines.iter().map(|l| l.emitted).sum();
+        let name = if identity.signals.len() > 1 { format!("`{}`: ", signal.name) } else { String::new() };
+        out += &format!("\n{name}rows of `{}`, {emitted} emitted so far\n", signal.frame);
+        out += &rows(&lines);
+    }
     out += "\nsinks\n";
     let mut table = Table::new(&["sink", "confirmed", "yet to confirm"]);
     for s in &sum.sinks {
@@ -135,21 +140,21 @@ fn bars(sum: &sigc_journal::Audit) -> String {
     out
 }
 
-fn rows(sum: &sigc_journal::Audit) -> String {
-    let many = sum.rows.len() > LINES;
+fn rows(lines: &[&RowLine]) -> String {
+    let many = lines.len() > LINES;
     let mut table = Table::new(&[
         "symbol",
         "newest",
         "expected",
         "emitted",
         "warming up",
-        "history",
+        "quiet",
         "null input",
         "model failed",
         "skipped",
         "no entry",
     ]);
-    for l in &sum.rows {
+    for l in lines {
         let troubled = in_doubt(&l.stretch) || l.null_input + l.model_failed + l.skipped > 0;
         if many && !troubled {
             continue;
@@ -158,7 +163,7 @@ fn rows(sum: &sigc_journal::Audit) -> String {
             l.stretch.expected,
             l.emitted,
             l.warmup,
-            l.history,
+            l.quiet,
             l.null_input,
             l.model_failed,
             l.skipped,
@@ -169,7 +174,7 @@ fn rows(sum: &sigc_journal::Audit) -> String {
         table.row(&cells);
     }
     let note = if many {
-        format!("  of {} symbols, those with trouble; `--json` has all\n", sum.rows.len())
+        format!("  of {} symbols, those with trouble; `--json` has all\n", lines.len())
     } else {
         String::new()
     };
@@ -269,7 +274,8 @@ fn print_json(reader: &JournalReader, sum: &sigc_journal::Audit) -> String {
         stretch(
             &l.stretch,
             json!({
-                "symbol": l.symbol, "emitted": l.emitted, "warmup": l.warmup, "history": l.history,
+                "signal": identity.signals.get(usize::from(l.signal)).map(|s| &s.name),
+                "symbol": l.symbol, "emitted": l.emitted, "warmup": l.warmup, "quiet": l.quiet,
                 "null_input": l.null_input, "model_failed": l.model_failed, "skipped": l.skipped,
             }),
         )

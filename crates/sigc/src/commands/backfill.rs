@@ -76,9 +76,21 @@ pub fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// The frame asked for, or the model's.
+/// The frame asked for, or the one that all signals are of.
 fn frame(plan: &Plan, wanted: Option<&str>) -> Result<FrameId, Failure> {
-    let Some(name) = wanted else { return Ok(plan.emission_frame()) };
+    let Some(name) = wanted else {
+        let mut frames: Vec<FrameId> = plan.signals.iter().map(|s| plan.frame_of(s)).collect();
+        frames.sort();
+        frames.dedup();
+        return match frames.as_slice() {
+            [one] => Ok(*one),
+            several => {
+                let names: Vec<&str> = several.iter().map(|f| plan.frame(*f).name.as_str()).collect();
+                let help = format!("choose one with `--frame`: {}", names.join(", "));
+                Err(Failure::usage("the signals are of several frames, and a table holds the rows of one", help))
+            }
+        };
+    };
     plan.frames.iter().position(|f| f.name == name).map(FrameId::new).ok_or_else(|| {
         let known: Vec<&str> = plan.frames.iter().map(|f| f.name.as_str()).collect();
         Failure::usage(format!("the plan has no frame `{name}`"), format!("frames: {}", known.join(", ")))
@@ -148,19 +160,20 @@ impl PanelSink for Rows<'_> {
         frame: FrameId,
         first_row: i64,
         columns: &[&[f64]],
-        warm: &[bool],
+        _: &[i64],
     ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         if frame != self.frame {
             return Ok(());
         }
         let f = self.plan.frame(frame);
-        let rows = first_row..first_row + warm.len() as i64;
+        let n = columns.first().map_or(0, |c| c.len());
+        let rows = first_row..first_row + n as i64;
         let open: Vec<Ts> = rows.clone().map(|k| f.interval.open_of(k)).collect();
         let ts: Vec<Ts> = match f.label {
             Label::Close => rows.map(|k| f.interval.close_of(k)).collect(),
             Label::Open => open.clone(),
         };
-        self.n_rows += warm.len() as u64;
+        self.n_rows += n as u64;
         Ok(self.writer.write_rows(&self.symbols[symbol], &open, &ts, columns)?)
     }
 }

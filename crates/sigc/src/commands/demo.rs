@@ -59,7 +59,9 @@ fn make_bars(plan: &Plan, seed: u64, term: &mut Terminal) -> Result<Made, Failur
     let interval = plan.frame(source.frame).interval;
     let needs = plan.needs();
     let rows = |f: FrameId| needs.of(f).map_or(0, |n| n.rows);
-    let (coarse, fine) = (plan.emission_frame(), source.frame);
+    let frames = plan.signals.iter().map(|s| plan.frame_of(s));
+    let coarse = frames.max_by_key(|f| plan.frame(*f).interval.max_millis()).unwrap_or(source.frame);
+    let fine = source.frame;
     let per_row = plan.frame(coarse).interval.max_millis() / interval.max_millis();
     let n = rows(fine) + (ROWS + 1) * per_row;
     let spec = TableSpec {
@@ -95,7 +97,7 @@ fn make_checkpoint(plan: &Plan, bars: &Made, seed: u64, term: &mut Terminal) -> 
         .inputs
         .iter()
         .zip(&model.input_names)
-        .filter_map(|(_, name)| plan.find(&plan.frame(plan.emission_frame()).name, name))
+        .filter_map(|(value, name)| plan.find(&plan.frame(plan.nodes[value.index()].frame).name, name))
         .collect();
     let engine = Engine::new(plan, &columns).map_err(|e| Failure::usage(e.to_string(), ""))?;
     let frame = plan.sources[0].frame;

@@ -183,7 +183,13 @@ fn observation(
         speed: wanted.pace.speed(),
         ..StatusView::default()
     };
+    let signal = |(s, name): (&sigc_plan::Signal, String)| {
+        let frame = plan.frame(plan.frame_of(s));
+        (name, frame.name.clone(), frame.interval)
+    };
+    let signals: Vec<_> = plan.signals.iter().zip(plan.signal_names()).map(signal).collect();
     let metrics = Metrics::new(&MetricsSpec {
+        signals: signals.iter().map(|(name, ..)| name.clone()).collect(),
         sources: spec
             .sources
             .iter()
@@ -199,7 +205,7 @@ fn observation(
         sources,
         sinks: spec.sinks.iter().map(|s| s.name.clone()).collect(),
         journal: state.join("journal.redb"),
-        emission: plan.frame(plan.emission_frame()).interval,
+        signals,
     };
     (Arc::new(Status::new(&PARTS, view)), metrics, about)
 }
@@ -338,7 +344,7 @@ fn finish(result: Result<Summary, StartError>, plan: &Plan, term: &mut Terminal)
     };
     report(&summary, term);
     match summary.why {
-        Why::Failed(RunFailure::Engine(e)) => Err(engine_failure(e, &crate::bars::universe(plan), plan)),
+        Why::Failed(RunFailure::Engine(e)) => Err(engine_failure(e, &plan.symbols(), plan)),
         Why::Failed(e @ RunFailure::Journal(_)) => {
             let help = "make room on the disk or mend it, and start again: what was stored goes on from there, what was not is fetched";
             Err(Failure::coded("E0526", e, help))

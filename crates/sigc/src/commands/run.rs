@@ -12,9 +12,9 @@ use crate::sinks::{Ways, open_sinks};
 use crate::terminal::Terminal;
 use sigc_engine::Engine;
 use sigc_market::Ts;
-use sigc_plan::ColumnId;
+use sigc_plan::Plan;
 use sigc_runtime::Written;
-use sigc_runtime::replay::{Replay, SinkSlot, Summary, replay};
+use sigc_runtime::replay::{Fates, Replay, SinkSlot, Summary, replay};
 use std::time::{Duration, Instant};
 
 /// Runs recorded bars through the live driver to the sinks.
@@ -40,9 +40,7 @@ pub fn run(args: &Run, term: &mut Terminal) -> Outcome {
         .into_iter()
         .map(|s| SinkSlot { sink: s.sink, subscriptions: s.subscriptions, written: Written::default() })
         .collect();
-    let outputs: Vec<ColumnId> =
-        std::iter::once(plan.emission().column).chain(plan.emission().extra.iter().copied()).collect();
-    let engine = Engine::new(plan, &outputs).map_err(|e| engine_failure(e, &recorded.symbols, plan))?;
+    let engine = Engine::new(plan, &plan.signal_columns()).map_err(|e| engine_failure(e, &recorded.symbols, plan))?;
     let feeds = recorded.feeds();
     let progress = Progress::start(term, "replaying", recorded.n_bars());
     let mut pace = Pace::new(args.speed);
@@ -53,7 +51,7 @@ pub fn run(args: &Run, term: &mut Terminal) -> Outcome {
     })
     .map_err(|e| replay_failure(e, &recorded.symbols, plan))?;
     drop(progress);
-    report(&summary, &sinks, term);
+    report(plan, &summary, &sinks, term);
     for slot in sinks {
         slot.sink.close().map_err(sink_failure)?;
     }
@@ -66,7 +64,7 @@ pub(super) fn instant(text: &str) -> Result<Ts, Failure> {
         .ok_or_else(|| Failure::usage(format!("`{text}` is not an instant"), "write it as 2025-06-01T00:00:00Z"))
 }
 
-fn report(summary: &Summary, sinks: &[SinkSlot], term: &mut Terminal) {
+fn report(plan: &Plan, summary: &Summary, sinks: &[SinkSlot], term: &mut Terminal) {
     if let Some(error) = &summary.predict.last {
         let count = summary.predict.count;
         term.note(&format!("warning[E0517]: the model failed on {count} rows, the last time: {error}"));
@@ -74,15 +72,25 @@ fn report(summary: &Summary, sinks: &[SinkSlot], term: &mut Terminal) {
     if term.quiet {
         return;
     }
-    term.note(&format!(
-        "{} rows from {} bars ({} missing on the grid); {} rows came before the history was long enough, {} had a null input",
-        summary.rows,
-        summary.bars,
-        summary.gap_rows,
-        summary.warming,
-        summary.without_value
-    ));
-    if summary.rows == 0 {
+    let (bars, gaps) = (summary.bars, summary.gap_rows);
+    let fates = |s: &Fates| {
+        let (warming, without) = (s.warming, s.without_value);
+        let quiet = if s.quiet > 0 { format!(", in {} the condition was not true", s.quiet) } else { String::new() };
+        format!("{warming} rows came before the history was long enough, {without} had a null input{quiet}")
+    };
+    match summary.signals.as_slice() {
+        [one] => {
+            let rows = one.emitted;
+            term.note(&format!("{rows} rows from {bars} bars ({gaps} missing on the grid); {}", fates(one)));
+        }
+        several => {
+            term.note(&format!("{} rows from {bars} bars ({gaps} missing on the grid)", summary.emitted()));
+            for (name, s) in plan.signal_names().iter().zip(several) {
+                term.note(&format!("  `{name}`: {} rows; {}", s.emitted, fates(s)));
+            }
+        }
+    }
+    if summary.emitted() == 0 {
         term.note("note: no row was emitted; `sigc plan` shows how many bars are needed before the first");
     }
     for slot in sinks {

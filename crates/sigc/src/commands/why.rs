@@ -17,14 +17,42 @@ use sigc_market::{Field, Ts};
 pub fn run(args: &Why, term: &mut Terminal) -> Outcome {
     let ts = instant(&args.ts)?;
     let reader = open(&args.file, args.state.as_deref(), term)?;
-    let found = why(&reader, &args.symbol, ts).map_err(journal_failure)?;
-    let Some(found) = found else { return Err(unknown(&args.symbol, reader.identity())) };
-    if found.answer == Answer::OffGrid {
-        let help = format!("rows around it open at {} and {}", found.open_time, found.close_time);
+    let wanted = wanted(reader.identity(), args.signal.as_deref())?;
+    let mut found = Vec::new();
+    for signal in &wanted {
+        found.extend(why(&reader, *signal, &args.symbol, ts).map_err(journal_failure)?);
+    }
+    let Some(first) = found.first() else { return Err(unknown(&args.symbol, reader.identity())) };
+    if found.iter().all(|f| f.answer == Answer::OffGrid) {
+        let help = format!("rows around it open at {} and {}", first.open_time, first.close_time);
         return Err(Failure::usage(format!("no row opens or closes at {ts}"), help));
     }
-    term.print(&if args.json { print_json(&found) } else { human(&reader, &found) });
+    // Of several signals, those that have a row there.
+    found.retain(|f| f.answer != Answer::OffGrid);
+    let text = match args.json {
+        true if wanted.len() == 1 => pretty(&found.iter().map(|f| json_of(&reader, f)).next().unwrap_or_default()),
+        true => pretty(&Value::Array(found.iter().map(|f| json_of(&reader, f)).collect())),
+        false => found.iter().map(|f| human(&reader, f)).collect::<Vec<_>>().join("\n"),
+    };
+    term.print(&text);
     Ok(0)
+}
+
+/// The signals that are asked about: the named one, or all.
+fn wanted(identity: &Identity, name: Option<&str>) -> Result<Vec<u16>, Failure> {
+    let all = (0u16..).zip(&identity.signals);
+    let Some(name) = name else { return Ok(all.map(|(i, _)| i).collect()) };
+    let named = all.filter(|(_, s)| s.name == name).map(|(i, _)| i).collect::<Vec<_>>();
+    if named.is_empty() {
+        let known: Vec<&str> = identity.signals.iter().map(|s| s.name.as_str()).collect();
+        let help = format!("signals: {}", known.join(", "));
+        return Err(Failure::usage(format!("the pipeline has no signal `{name}`"), help));
+    }
+    Ok(named)
+}
+
+fn pretty(value: &Value) -> String {
+    serde_json::to_string_pretty(value).expect("a JSON value prints")
 }
 
 fn instant(text: &str) -> Result<Ts, Failure> {
@@ -35,7 +63,7 @@ fn instant(text: &str) -> Result<Ts, Failure> {
 }
 
 fn unknown(symbol: &str, identity: &Identity) -> Failure {
-    let known: Vec<&str> = identity.emission_symbols.iter().map(|s| s.as_str()).collect();
+    let known: Vec<&str> = identity.symbols.iter().map(|s| s.as_str()).collect();
     let help = match nearest(symbol, known.iter().copied()) {
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("symbols: {}", known.iter().take(20).copied().collect::<Vec<_>>().join(", ")),
@@ -45,17 +73,19 @@ fn unknown(symbol: &str, identity: &Identity) -> Failure {
 
 fn human(reader: &JournalReader, why: &sigc_journal::Why) -> String {
     let identity = reader.identity();
+    let signal = &identity.signals[usize::from(why.signal)];
+    let name = if identity.signals.len() > 1 { format!(" for `{}`", signal.name) } else { String::new() };
     let mut out = format!(
-        "{} `{}`, the row from {} to {}\n{}\n",
+        "{} `{}`{name}, the row from {} to {}\n{}\n",
         why.symbol,
-        identity.emission_frame,
+        signal.frame,
         why.open_time,
         why.close_time,
         why.answer.words()
     );
     if let Answer::Fate(RowFate::Emitted { record, .. }) = &why.answer {
         out += &format!("  ts {}, prediction {}", record.ts, record.value);
-        for (name, x) in identity.extra.iter().zip(&record.extra) {
+        for (name, x) in signal.extra.iter().zip(&record.extra) {
             out += &if x.is_nan() { format!(", {name} null") } else { format!(", {name} {x}") };
         }
         out += if record.caught_up { ", caught up after the process was down\n" } else { "\n" };
@@ -123,7 +153,8 @@ fn next(why: &sigc_journal::Why) -> String {
         }
         Answer::Fate(RowFate::ModelFailed) => "see the run's log at this time for the model's error",
         Answer::Fate(RowFate::Skipped) => "`warmup.catch_up: emit` emits such rows after a restart",
-        Answer::Fate(RowFate::History) | Answer::Before { .. } => "`sigc backfill` computes rows of the past",
+        Answer::Fate(RowFate::Quiet) => "nothing to do: rows come where the condition is true",
+        Answer::Before { .. } => "`sigc backfill` computes rows of the past",
         Answer::Pruned { .. } => "look for the row at the sinks",
         Answer::NotYet { .. } => "see whether its bars are there: `sigc audit` shows the newest of each symbol",
         Answer::Missing | Answer::OffGrid => "run `sigc audit`, and report what it prints",
@@ -131,7 +162,7 @@ fn next(why: &sigc_journal::Why) -> String {
     format!("\nnext: {step}\n")
 }
 
-fn print_json(why: &sigc_journal::Why) -> String {
+fn json_of(reader: &JournalReader, why: &sigc_journal::Why) -> Value {
     let seen = |b: &BarSeen| {
         let values = match &b.fate {
             Some(BarFate::Taken { bar, .. }) => {
@@ -161,7 +192,7 @@ fn print_json(why: &sigc_journal::Why) -> String {
     let fate = match &why.answer {
         Answer::Fate(RowFate::Emitted { .. }) => "emitted",
         Answer::Fate(RowFate::Warmup) => "warmup",
-        Answer::Fate(RowFate::History) => "history",
+        Answer::Fate(RowFate::Quiet) => "quiet",
         Answer::Fate(RowFate::NullInput) => "null_input",
         Answer::Fate(RowFate::ModelFailed) => "model_failed",
         Answer::Fate(RowFate::Skipped) => "skipped",
@@ -178,11 +209,11 @@ fn print_json(why: &sigc_journal::Why) -> String {
             "at": o.at.to_string(),
         })
     });
-    let value = json!({
+    json!({
+        "signal": reader.identity().signals.get(usize::from(why.signal)).map(|s| &s.name),
         "symbol": why.symbol, "open_time": why.open_time.to_string(), "close_time": why.close_time.to_string(),
         "fate": fate, "words": why.answer.words(), "row": row, "bars": why.bars.iter().map(seen).collect::<Vec<_>>(),
         "gaps": why.gaps.iter().map(seen).collect::<Vec<_>>(), "sinks": sinks.collect::<Vec<_>>(),
         "oddities": oddities.collect::<Vec<_>>(),
-    });
-    serde_json::to_string_pretty(&value).expect("a JSON value prints")
+    })
 }

@@ -43,15 +43,16 @@ fn story(journal: &mut Journal, identity: &Identity) {
         let at = Ts(source.interval.close_of(first + k).0 + 250);
         BarEntry { id: BarId { source: 0, symbol: 0, row: first + k }, fate, at }
     };
-    let row = |k: i64, fate| RowEntry { symbol: 0, open_time: identity.emission_interval.open_of(first + k), fate };
+    let interval = identity.signals[0].interval;
+    let row = |k: i64, fate| RowEntry { signal: 0, symbol: 0, open_time: interval.open_of(first + k), fate };
     let record = Record {
         signal: 0,
         latency_ms: None,
-        symbol: identity.emission_symbols[0].clone(),
-        ts: identity.emission_interval.close_of(first + 3),
-        open_time: identity.emission_interval.open_of(first + 3),
+        symbol: identity.symbols[0].clone(),
+        ts: interval.close_of(first + 3),
+        open_time: interval.open_of(first + 3),
         value: 0.75,
-        extra: vec![1.0; identity.extra.len()],
+        extra: vec![1.0; identity.signals[0].extra.len()],
         caught_up: false,
     };
     let rows = vec![
@@ -101,9 +102,9 @@ fn the_ledger_is_read_beside_a_run_and_after_it() {
     assert_eq!((rows["emitted"].as_u64(), rows["warmup"].as_u64()), (Some(1), Some(2)));
     assert_eq!(sum["sinks"][0]["backlog"], 1);
 
-    let symbol = identity.emission_symbols[0].to_string();
+    let symbol = identity.symbols[0].to_string();
     let label = |k: i64| {
-        let interval = identity.emission_interval;
+        let interval = identity.signals[0].interval;
         interval.close_of(interval.index_of(Ts(START)) + k).to_string()
     };
     let emitted = sigc_ok(dir.path(), &["why", FILE, &symbol, &label(3)]);

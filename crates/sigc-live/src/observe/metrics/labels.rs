@@ -126,13 +126,13 @@ impl Label for OddityKind {
 
 impl Label for &RowFate {
     const NAME: &'static str = "fate";
-    const VALUES: &'static [&'static str] = &["emitted", "warmup", "history", "null_input", "model_failed", "skipped"];
+    const VALUES: &'static [&'static str] = &["emitted", "warmup", "quiet", "null_input", "model_failed", "skipped"];
 
     fn index(self) -> usize {
         match self {
             RowFate::Emitted { .. } => 0,
             RowFate::Warmup => 1,
-            RowFate::History => 2,
+            RowFate::Quiet => 2,
             RowFate::NullInput => 3,
             RowFate::ModelFailed => 4,
             RowFate::Skipped => 5,
