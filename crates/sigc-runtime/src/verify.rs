@@ -249,20 +249,24 @@ impl<'p> Unmodelled<'p> {
             let oldest = structure.oldest(&roots, at, Until::Settled);
             let mut cut = Vec::new();
             let mut earliest: Vec<(FrameId, Ts)> = Vec::new();
+            // All sources end together: a bar of one behind the last of another would make gaps of the other's rows.
+            let shortest = bars.iter().map(|(f, _)| self.plan.frame(*f).interval.max_millis()).min()?;
+            let end = Ts(at.0.saturating_add(RUN_ON as i64 * shortest));
+            let closed = |frame, all: &[Bar], by: Ts| all.partition_point(|b| close(self.plan, frame, b) <= by);
             for &(frame, all) in bars {
                 let of = self.plan.frame(frame).interval;
                 let Some(lo) = oldest.frame(frame) else {
-                    cut.push((frame, all));
+                    cut.push((frame, &all[..closed(frame, all, end)]));
                     continue;
                 };
                 let from = all.partition_point(|b| b.open_time < of.open_of(lo));
-                let until = all.partition_point(|b| close(self.plan, frame, b) <= at);
+                let until = closed(frame, all, at);
                 let whole = until.checked_sub(from)? as i64 == of.last_closed(at) - lo + 1;
                 if !whole || until == from {
                     return None;
                 }
                 earliest.push((frame, of.open_of(lo)));
-                cut.push((frame, &all[from..all.len().min(until + RUN_ON)]));
+                cut.push((frame, &all[from..closed(frame, all, end)]));
             }
             // A source whose own oldest row some op reads: without it the row cannot be there.
             let binding = earliest.into_iter().map(|(f, _)| f).collect();

@@ -65,7 +65,7 @@ fn walk(n: usize) -> Vec<f64> {
 }
 
 fn models(plan: &Plan) -> Vec<Box<dyn sigc_engine::Predict>> {
-    sigc::models::load_models(plan, &plan.sources[0].symbols).expect("linear models need no file")
+    sigc::models::load_models(plan, &plan.sources[0].symbols, false).expect("linear models need no file")
 }
 
 fn run(plan: &Plan, bars: &[Bar]) -> Reference {
@@ -217,7 +217,7 @@ fn events_travel_between_frames() {
 struct Rows<'p>(&'p Plan, std::collections::BTreeMap<(usize, i64), Vec<u64>>);
 
 impl RowSink for Rows<'_> {
-    fn row(&mut self, frame: FrameId, open_time: Ts, cells: &[f64], _: bool) {
+    fn row(&mut self, frame: FrameId, open_time: Ts, cells: &[f64], _: sigc_engine::Warm<'_>) {
         let row = self.0.frame(frame).interval.index_of(open_time);
         self.1.insert((frame.index(), row), cells.iter().map(|x| x.to_bits()).collect());
     }
