@@ -61,8 +61,7 @@ impl Keeper {
     /// While it is being started again.
     pub fn get(&mut self, limit: Duration) -> Result<&mut Conversation, ProcessError> {
         let until = Instant::now() + limit;
-        loop {
-            let State::Starting { result, why, .. } = &self.state else { break };
+        while let State::Starting { result, why, .. } = &self.state {
             match result.recv_timeout(until.saturating_duration_since(Instant::now())) {
                 Ok(Ok(up)) => {
                     self.restarts += 1;
