@@ -9,7 +9,7 @@ use crate::typed::{ColId, TOrigin, TStep, Typed, What};
 use petgraph::algo::tarjan_scc;
 use petgraph::stable_graph::{NodeIndex, StableDiGraph};
 use petgraph::visit::{Dfs, Reversed};
-use sigc_catalog::Inputs;
+use sigc_catalog::{DEADLINE_MS, Inputs};
 use sigc_diag::{Diag, Diags, E0217, E0218, W0202};
 use sigc_market::Field;
 use sigc_plan::{Aggregate, Frame, Graph, ModelId, ModelUse, Op, Origin, ValueId};
@@ -268,7 +268,12 @@ fn build(dag: &mut Dag, i: usize) -> Option<()> {
                 input_names: input_names.clone(),
                 window: *window,
                 checkpoint: facts.as_ref().map(|f| f.fingerprint.clone()),
-                params: args.iter().map(|(name, value)| (name.to_string(), value.to_json())).collect(),
+                params: args
+                    .iter()
+                    // It changes no value: a journal goes on under another deadline.
+                    .filter(|(name, _)| *name != DEADLINE_MS.name())
+                    .map(|(name, value)| (name.to_string(), value.to_json()))
+                    .collect(),
             });
             let value = dag.graph.push(frame, Op::Model { model });
             for &c in &step.makes {
