@@ -2,7 +2,7 @@
 
 use crate::bars::universe;
 use crate::failure::Failure;
-use crate::models::load_models;
+use crate::models::{load_warm, with_deadlines};
 use crate::run_failure::engine_failure;
 use crate::secrets::Secrets;
 use crate::sinks::{Ways, open_sinks};
@@ -79,7 +79,7 @@ pub fn build(
     term: &mut Terminal,
 ) -> Result<RunSpec, Failure> {
     let symbols = universe(plan);
-    let models = load_models(plan, &symbols)?;
+    let models = with_deadlines(plan, typed, load_warm(plan, &symbols, term)?)?;
     let outputs: Vec<ColumnId> =
         std::iter::once(plan.emission().column).chain(plan.emission().extra.iter().copied()).collect();
     let engine = Engine::new(plan, &outputs).map_err(|e| engine_failure(e, &symbols, plan))?;

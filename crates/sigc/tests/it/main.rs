@@ -10,4 +10,5 @@ mod plans;
 mod real_bars;
 mod support;
 mod timer;
+mod training;
 mod ui;
