@@ -1,7 +1,7 @@
 //! What the checks may ask of the machine.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Files, handed in from outside: the checks themselves do no I/O.
 pub trait Host {
@@ -9,6 +9,10 @@ pub trait Host {
     fn read(&self, path: &Path, max_bytes: u64) -> io::Result<Vec<u8>>;
     /// True if the path is there.
     fn exists(&self, path: &Path) -> bool;
+    /// The path with all links followed; as it is where there are none.
+    fn real(&self, path: &Path) -> io::Result<PathBuf> {
+        Ok(path.to_path_buf())
+    }
 }
 
 /// A machine without files.

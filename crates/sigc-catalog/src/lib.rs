@@ -20,7 +20,9 @@ pub use catalog::{Catalog, Kind, Step};
 pub use data::{DataStep, GAP, INTERVAL, LABEL, UNIVERSE};
 pub use feature::{Example, Feature, Inputs, Output, Role};
 pub use host::{Host, NoFiles};
-pub use model::{ModelFacts, ModelProblem, ModelStep, WINDOW_SIZE};
+pub use model::{
+    DEADLINE_MS, DEADLINE_MS_IF_ASKED, ModelFacts, ModelProblem, ModelStep, Trained, TrainedInput, WINDOW_SIZE,
+};
 pub use param::{AnyParam, Default, Param, ParamKind, Spec, Value};
 pub use record::{FIELDS_BEFORE_COLUMNS, FieldKind, RECORD, RecordField};
 pub use sink::{BATCH_DELAY_MS, BATCH_ROWS, DEDUP_KEY, Place, SinkStep, TIMEOUT_MS};

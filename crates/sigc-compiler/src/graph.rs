@@ -9,7 +9,7 @@ use crate::typed::{ColId, TOrigin, TStep, Typed, Way, What};
 use petgraph::algo::tarjan_scc;
 use petgraph::stable_graph::{NodeIndex, StableDiGraph};
 use petgraph::visit::{Dfs, Reversed};
-use sigc_catalog::{Args, Inputs, Kind};
+use sigc_catalog::{Args, DEADLINE_MS, Inputs, Kind};
 use sigc_diag::{Diag, Diags, E0217, E0218, W0202};
 use sigc_market::{Field, NULL};
 use sigc_plan::{Aggregate, F64, Frame, FrameId, Graph, Incomplete, ModelId, ModelUse, Op, Origin, Row2, ValueId};
@@ -332,7 +332,12 @@ fn build_values(dag: &mut Dag, step: &TStep, args: &Args) -> Option<()> {
                 input_names: input_names.clone(),
                 window: *window,
                 checkpoint: facts.as_ref().map(|f| f.fingerprint.clone()),
-                params: args.iter().map(|(name, value)| (name.to_string(), value.to_json())).collect(),
+                params: args
+                    .iter()
+                    // It changes no value: a journal goes on under another deadline.
+                    .filter(|(name, _)| *name != DEADLINE_MS.name())
+                    .map(|(name, value)| (name.to_string(), value.to_json()))
+                    .collect(),
             });
             let value = dag.graph.push(frame, Op::Model { model });
             for &c in &step.makes {

@@ -8,6 +8,7 @@
 //! | [`resolve`](mod@resolve) | expanded → [`Typed`](typed::Typed): names are ids, parameters are values |
 //! | [`graph`](mod@graph) | typed → [`Dag`](graph::Dag): steps in order, each column with its ops |
 //! | [`schedule`](mod@schedule) | DAG → [`Scheduled`](schedule::Scheduled): exact history per frame and column |
+//! | [`trained`] | scheduled, and the models' manifests → findings alone |
 //! | [`lower`](mod@lower) | scheduled → [`Plan`] |
 //!
 //! A stage reports what it finds and goes on; what it could not make sense of becomes a hole that stays silent in
@@ -26,6 +27,7 @@ pub mod schedule;
 pub mod schema;
 pub mod shape;
 pub mod stages;
+pub mod trained;
 pub mod typed;
 
 use sigc_catalog::{Catalog, Host};
@@ -66,6 +68,9 @@ pub fn compile_tree(tree: Tree, mut diags: Diags, catalog: &Catalog, host: &dyn 
     let typed = expanded.as_ref().map(|e| resolve::resolve(e, catalog, host, &mut diags));
     let dag = typed.as_ref().and_then(|t| graph::graph(t, &mut diags));
     let scheduled = dag.as_ref().map(|d| schedule::schedule(d, &mut diags));
+    if let Some(s) = &scheduled {
+        trained::check(s, &mut diags);
+    }
     let plan = match &scheduled {
         Some(s) if !diags.has_errors() => lower::lower(s),
         _ => None,

@@ -140,7 +140,10 @@ codes! {
     E0412 "model-dtype"
     E0413 "same-sink-path-twice"
     E0414 "column-name-taken"
+    E0415 "model-inputs-differ"
+    E0416 "model-interval-differs"
     W0401 "checkpoint-missing"
+    W0402 "model-inputs-not-stated"
     // 05: bars and running
     E0501 "file-not-found"
     E0502 "bars-missing-column"

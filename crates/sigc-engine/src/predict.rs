@@ -10,6 +10,15 @@ pub trait Predict: Send {
     /// `symbol` is the position in the universe. `window` is row-major `[window][inputs]`, oldest row first, without
     /// nulls. A number that is not finite counts as an error; after an error the cell is null and the run goes on.
     fn predict(&mut self, symbol: usize, window: &[f64]) -> Result<f64, PredictError>;
+
+    /// Predicts once for a made-up but plausible window, before the first row: what cannot predict says so now, and the
+    /// first row does not wait for what is prepared on first use.
+    ///
+    /// # Errors
+    /// As [`Predict::predict`].
+    fn rehearse(&mut self) -> Result<(), PredictError> {
+        Ok(())
+    }
 }
 
 /// Calls a model and refuses what is not finite.

@@ -10,6 +10,7 @@
 //! Every task has an owner that awaits it, every queue a bound, every wait on the network a limit.
 
 mod compute;
+pub mod deadline;
 pub mod deliver;
 pub mod net;
 pub mod observe;

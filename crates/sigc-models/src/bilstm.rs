@@ -1,16 +1,14 @@
-//! BiLSTM checkpoints: a folder with `STRATEGY.json` and the weights beside it.
-//!
-//! The weights are `STRATEGY.safetensors`, or `STRATEGY.pt` where there is no such file. A folder
-//! that holds nothing of that name but a `model.json` is read with `model` for the strategy.
+//! BiLSTM checkpoints: a manifest and the weights beside it; [`crate::registry`] says where.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::config::{Config, LstmSpec, Raw, lstm_spec};
 use crate::error::ModelError;
-use crate::files::{MAX_JSON_BYTES, MAX_WEIGHTS_BYTES, ReadFiles};
+use crate::files::{MAX_JSON_BYTES, MAX_WEIGHTS_BYTES, ReadFiles, read};
 use crate::manifest::{Manifest, ModelKind, fingerprint};
 use crate::net::BilstmNet;
 use crate::predictor::{Predictor, ScaledNet};
+use crate::registry::{Place, plain_files, registered};
 use crate::scaler::Lanes;
 use crate::weights::Weights;
 
@@ -20,7 +18,20 @@ use crate::weights::Weights;
 /// Whatever would hinder [`load_bilstm`]: a missing or damaged file, an architecture that is not
 /// supported, tensors that do not fit the JSON.
 pub fn inspect_bilstm(files: &dyn ReadFiles, dir: &Path, strategy: &str) -> Result<Manifest, ModelError> {
-    Ok(Checkpoint::read(files, dir, strategy)?.manifest)
+    inspect_bilstm_of(files, dir, None, strategy)
+}
+
+/// [`inspect_bilstm`], looked for in the registry first if there is a `model_ref`.
+///
+/// # Errors
+/// As [`inspect_bilstm`].
+pub fn inspect_bilstm_of(
+    files: &dyn ReadFiles,
+    dir: &Path,
+    model_ref: Option<&str>,
+    strategy: &str,
+) -> Result<Manifest, ModelError> {
+    Ok(Checkpoint::read(files, &place(files, dir, model_ref, strategy)?)?.manifest)
 }
 
 /// The checkpoint of `strategy` in `dir`, ready to predict.
@@ -28,9 +39,32 @@ pub fn inspect_bilstm(files: &dyn ReadFiles, dir: &Path, strategy: &str) -> Resu
 /// # Errors
 /// As [`inspect_bilstm`].
 pub fn load_bilstm(files: &dyn ReadFiles, dir: &Path, strategy: &str) -> Result<Box<dyn Predictor>, ModelError> {
-    let Checkpoint { manifest, lanes, spec, weights } = Checkpoint::read(files, dir, strategy)?;
+    load_bilstm_of(files, dir, None, strategy)
+}
+
+/// [`load_bilstm`], looked for in the registry first if there is a `model_ref`.
+///
+/// # Errors
+/// As [`inspect_bilstm`].
+pub fn load_bilstm_of(
+    files: &dyn ReadFiles,
+    dir: &Path,
+    model_ref: Option<&str>,
+    strategy: &str,
+) -> Result<Box<dyn Predictor>, ModelError> {
+    let Checkpoint { manifest, lanes, spec, weights } =
+        Checkpoint::read(files, &place(files, dir, model_ref, strategy)?)?;
     let net = BilstmNet::new(&spec, weights)?;
     Ok(Box::new(ScaledNet::new(manifest, lanes, net)?))
+}
+
+fn place(files: &dyn ReadFiles, dir: &Path, model_ref: Option<&str>, strategy: &str) -> Result<Place, ModelError> {
+    if let Some(model_ref) = model_ref
+        && let Some(place) = registered(files, dir, model_ref, &["safetensors", "pt"])?
+    {
+        return Ok(place);
+    }
+    plain_files(files, dir, strategy)
 }
 
 /// A checkpoint whose parts fit together.
@@ -42,11 +76,15 @@ struct Checkpoint {
 }
 
 impl Checkpoint {
-    fn read(files: &dyn ReadFiles, dir: &Path, strategy: &str) -> Result<Self, ModelError> {
-        let (json_path, weights_path) = locate(files, dir, strategy)?;
+    fn read(files: &dyn ReadFiles, place: &Place) -> Result<Self, ModelError> {
+        let Place { json: json_path, weights: weights_path } = place.clone();
         let json = read(files, &json_path, MAX_JSON_BYTES)?;
         let raw = Raw::parse(&json_path, &json)?;
-        let config = Config::new(&json_path, &raw)?;
+        let config = Config::new(&json_path, &raw, "f32")?;
+        if raw.kind.is_none() && !files.exists(&weights_path) {
+            // What a backfill writes before anything was trained.
+            return Err(ModelError::NotFound { path: weights_path });
+        }
         let spec = lstm_spec(&json_path, &raw)?;
 
         let bytes = read(files, &weights_path, MAX_WEIGHTS_BYTES)?;
@@ -61,31 +99,9 @@ impl Checkpoint {
             symbols: config.lanes.symbols(),
             dtype: "f32".to_owned(),
             fingerprint: fingerprint(&[b"bilstm", &json, &bytes]),
+            trained: config.trained,
             files: vec![json_path, weights_path],
         };
         Ok(Self { manifest, lanes: config.lanes, spec, weights })
     }
-}
-
-/// The JSON and the weights of a strategy.
-fn locate(files: &dyn ReadFiles, dir: &Path, strategy: &str) -> Result<(PathBuf, PathBuf), ModelError> {
-    if strategy.is_empty() || strategy.contains(['/', '\\', '\0']) || strategy.starts_with('.') {
-        return Err(ModelError::StrategyName { name: strategy.to_owned() });
-    }
-    let file = |stem: &str, extension: &str| dir.join(format!("{stem}.{extension}"));
-    let own = ["json", "safetensors", "pt"].iter().any(|e| files.exists(&file(strategy, e)));
-    let stem = if !own && files.exists(&file("model", "json")) { "model" } else { strategy };
-    let json = file(stem, "json");
-    if !files.exists(&json) {
-        return Err(ModelError::NotFound { path: json });
-    }
-    let (preferred, other) = (file(stem, "safetensors"), file(stem, "pt"));
-    if !files.exists(&preferred) && files.exists(&other) {
-        return Ok((json, other));
-    }
-    Ok((json, preferred))
-}
-
-pub(crate) fn read(files: &dyn ReadFiles, path: &Path, limit: u64) -> Result<Vec<u8>, ModelError> {
-    files.read(path, limit).map_err(|e| ModelError::from_io(path, limit, &e))
 }

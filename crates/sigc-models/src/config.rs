@@ -1,14 +1,21 @@
 //! The JSON beside the weights: architecture, feature order, scaler per symbol.
 //!
-//! Text in, a checked [`Config`] out. Keys that are not listed here are ignored, so a training run
-//! may leave its notes in the file; whatever shapes the net shows again in the tensors' shapes.
+//! Text in, a checked [`Config`] out. A key that is not listed here is an error, because a misspelt
+//! `scaler` would leave the model unscaled; what a training run wants to remember goes under
+//! `notes`. Whatever shapes the net shows again in the tensors' shapes.
+//!
+//! `interval`, `label` and `training` are what `sigc backfill --manifest` writes: where the table
+//! came from that the model was trained on.
 
 use std::collections::HashSet;
 use std::fmt;
 use std::path::Path;
 
-use serde::de::{Error as _, MapAccess, Visitor};
+use serde::de::{Error as _, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
+use sigc_catalog::{Trained, TrainedInput};
+use sigc_market::Interval;
+use sigc_plan::Fingerprint;
 
 use crate::error::ModelError;
 use crate::scaler::{Lane, Lanes, Scaler};
@@ -24,8 +31,9 @@ const MAX_WINDOW_VALUES: usize = 1 << 24;
 
 /// The JSON as written.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Raw {
-    pub(crate) kind: String,
+    pub(crate) kind: Option<String>,
     input: Option<usize>,
     embedding: Option<usize>,
     symbols: Option<Vec<String>>,
@@ -36,11 +44,64 @@ pub(crate) struct Raw {
     head: Option<String>,
     features: Vec<String>,
     scaler: Option<Scalers>,
+    dtype: Option<String>,
+    interval: Option<String>,
+    label: Option<String>,
+    training: Option<RawTraining>,
+    /// Of a linear model, in the order of `features`.
+    pub(crate) weights: Option<Vec<f64>>,
+    pub(crate) bias: Option<f64>,
+    #[serde(rename = "notes")]
+    _notes: Option<IgnoredAny>,
+}
+
+/// `training`: what computed the inputs, and where the table came from.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawTraining {
+    fingerprint: Fingerprint,
+    #[serde(default)]
+    inputs: Vec<RawInput>,
+    #[serde(rename = "pipeline")]
+    _pipeline: Option<IgnoredAny>,
+    #[serde(rename = "plan")]
+    _plan: Option<IgnoredAny>,
+    #[serde(rename = "table")]
+    _table: Option<IgnoredAny>,
+    #[serde(rename = "symbols")]
+    _symbols: Option<IgnoredAny>,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawInput {
+    name: String,
+    definition: String,
+    fingerprint: Fingerprint,
 }
 
 impl Raw {
     pub(crate) fn parse(path: &Path, text: &[u8]) -> Result<Self, ModelError> {
         serde_json::from_slice(text).map_err(|e| ModelError::json(path, e))
+    }
+
+    /// The copy that `.safetensors` may carry: whatever else the training run put there is passed over.
+    pub(crate) fn parse_copy(text: &[u8]) -> Option<Self> {
+        const KNOWN: [&str; 10] = [
+            "kind",
+            "input",
+            "embedding",
+            "symbols",
+            "hidden",
+            "layers",
+            "bidirectional",
+            "window",
+            "head",
+            "features",
+        ];
+        let mut map: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(text).ok()?;
+        map.retain(|key, _| KNOWN.contains(&key.as_str()));
+        serde_json::from_value(map.into()).ok()
     }
 
     /// The first entry that decides the net and differs from `other`. The scaler is not part of it.
@@ -69,6 +130,7 @@ pub(crate) struct Config {
     /// The symbols of the embedding, in its order.
     pub(crate) symbols: Option<Vec<String>>,
     pub(crate) lanes: Lanes,
+    pub(crate) trained: Trained,
 }
 
 /// The sizes of a bidirectional LSTM.
@@ -89,7 +151,8 @@ impl LstmSpec {
 }
 
 impl Config {
-    pub(crate) fn new(path: &Path, raw: &Raw) -> Result<Self, ModelError> {
+    /// `dtype` is the type of this kind of model's weights.
+    pub(crate) fn new(path: &Path, raw: &Raw, dtype: &'static str) -> Result<Self, ModelError> {
         let json = |message: String| Err(ModelError::json(path, message));
         let n = raw.features.len();
         dim(path, "features", n)?;
@@ -110,9 +173,13 @@ impl Config {
                 return json(format!("symbol `{name}` is listed twice"));
             }
         }
-        let lanes = lanes(path, raw)?;
+        if let Some(got) = raw.dtype.as_ref().filter(|d| *d != dtype) {
+            let name = format!("{}: dtype", path.display());
+            return Err(ModelError::TensorDtype { name, want: dtype, got: got.clone() });
+        }
+        let (lanes, trained) = (lanes(path, raw)?, trained(path, raw)?);
         let features = raw.features.clone();
-        Ok(Self { features, window: raw.window, symbols: raw.symbols.clone(), lanes })
+        Ok(Self { features, window: raw.window, symbols: raw.symbols.clone(), lanes, trained })
     }
 }
 
@@ -123,7 +190,8 @@ pub(crate) fn lstm_spec(path: &Path, raw: &Raw) -> Result<LstmSpec, ModelError> 
         let value = value.ok_or_else(|| ModelError::json(path, format!("`{name}` is missing")))?;
         dim(path, name, value)
     };
-    let embedding = match (raw.kind.as_str(), &raw.symbols) {
+    let Some(kind) = &raw.kind else { return Err(ModelError::json(path, "`kind` is missing")) };
+    let embedding = match (kind.as_str(), &raw.symbols) {
         ("bilstm", None) if raw.embedding.is_none() => None,
         ("bilstm", _) => {
             return unsupported("a `bilstm` with symbols (that is kind `bilstm_unified`)".into());
@@ -154,6 +222,34 @@ pub(crate) fn lstm_spec(path: &Path, raw: &Raw) -> Result<LstmSpec, ModelError> 
 /// The one head that there is, as the JSON states it.
 pub(crate) fn head_text(hidden: usize) -> String {
     format!("linear({}->1) on last step", 2 * hidden)
+}
+
+/// `interval`, `label` and `training`, as far as they are there.
+fn trained(path: &Path, raw: &Raw) -> Result<Trained, ModelError> {
+    let interval = raw
+        .interval
+        .as_ref()
+        .map(|text| Interval::parse(text).map_err(|e| ModelError::json(path, format!("`interval` is `{text}`: {e}"))));
+    if let Some(label) = raw.label.as_ref().filter(|l| !["close", "open"].contains(&l.as_str())) {
+        return Err(ModelError::json(path, format!("`label` is `{label}`, it must be close or open")));
+    }
+    let Some(training) = &raw.training else {
+        return Ok(Trained { interval: interval.transpose()?, ..Trained::default() });
+    };
+    let names: Vec<&str> = training.inputs.iter().map(|i| i.name.as_str()).collect();
+    if !names.is_empty() && names != raw.features {
+        return Err(ModelError::json(path, "`training.inputs` are not the `features`, in their order"));
+    }
+    let input = |i: &RawInput| TrainedInput {
+        name: i.name.clone(),
+        definition: i.definition.clone(),
+        fingerprint: i.fingerprint,
+    };
+    Ok(Trained {
+        interval: interval.transpose()?,
+        fingerprint: Some(training.fingerprint),
+        inputs: training.inputs.iter().map(input).collect(),
+    })
 }
 
 fn lanes(path: &Path, raw: &Raw) -> Result<Lanes, ModelError> {

@@ -24,6 +24,20 @@ pub enum ModelError {
         /// The name as given.
         name: String,
     },
+    /// The reference cannot be the name of a folder.
+    #[error("`{name}` cannot be a `model_ref`: it must be `name.strategy`, a plain folder name without a path")]
+    ModelRef {
+        /// The reference as given.
+        name: String,
+    },
+    /// A link leads out of the folder.
+    #[error("`{}` is a link that leads out of `{}`; the files of a model must lie in its folder", path.display(), root.display())]
+    Outside {
+        /// The link.
+        path: PathBuf,
+        /// The folder.
+        root: PathBuf,
+    },
     /// The file is there but cannot be read, or is damaged.
     #[error("`{}` cannot be read: {message}", path.display())]
     Unreadable {

@@ -2,7 +2,9 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use crate::error::ModelError;
 
 /// Largest weights or ONNX file that is read, in bytes.
 pub const MAX_WEIGHTS_BYTES: u64 = 512 << 20;
@@ -21,6 +23,19 @@ pub trait ReadFiles {
 
     /// Whether a file is there.
     fn exists(&self, path: &Path) -> bool;
+
+    /// The path with all links followed; as it is where there are none.
+    ///
+    /// # Errors
+    /// Where nothing is there, or a folder on the way cannot be read.
+    fn real(&self, path: &Path) -> io::Result<PathBuf> {
+        Ok(path.to_path_buf())
+    }
+}
+
+/// [`ReadFiles::read`] with this crate's errors.
+pub(crate) fn read(files: &dyn ReadFiles, path: &Path, limit: u64) -> Result<Vec<u8>, ModelError> {
+    files.read(path, limit).map_err(|e| ModelError::from_io(path, limit, &e))
 }
 
 /// The files of the operating system. Only regular files are read: a pipe could block for ever.
@@ -48,5 +63,10 @@ impl ReadFiles for OsFiles {
 
     fn exists(&self, path: &Path) -> bool {
         path.is_file()
+    }
+
+    fn real(&self, path: &Path) -> io::Result<PathBuf> {
+        // An empty path is the working folder.
+        fs::canonicalize(if path.as_os_str().is_empty() { Path::new(".") } else { path })
     }
 }

@@ -11,6 +11,7 @@ use std::path::Path;
 use safetensors::serialize;
 use safetensors::tensor::{Dtype, TensorView};
 use serde_json::{Map, Value, json};
+use sigc_catalog::Trained;
 
 use crate::config::{LstmSpec, head_text};
 use crate::scaler::Scaler;
@@ -33,6 +34,8 @@ pub struct CheckpointSpec {
     pub symbols: Vec<(String, Scaler)>,
     /// Decides the weights.
     pub seed: u64,
+    /// What it is said to have been trained on; nothing is said where there is no fingerprint.
+    pub trained: Trained,
 }
 
 /// Writes `STRATEGY.json` and `STRATEGY.safetensors` into `dir`, which is made if need be.
@@ -67,6 +70,7 @@ pub fn write_checkpoint(dir: &Path, spec: &CheckpointSpec) -> io::Result<()> {
         let scalers = spec.symbols.iter().map(|(symbol, s)| (symbol.clone(), json!(s)));
         text.insert("scaler".to_owned(), Value::Object(scalers.collect()));
     }
+    text.extend(spec.trained.to_manifest());
     let mut text = serde_json::to_string_pretty(&text)?;
     text.push('\n');
     fs::create_dir_all(dir)?;

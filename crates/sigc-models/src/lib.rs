@@ -1,4 +1,4 @@
-//! Model inference: PyTorch BiLSTM checkpoints and ONNX graphs.
+//! Model inference: PyTorch BiLSTM checkpoints, ONNX graphs and weighted sums.
 //!
 //! A model is a file with weights and a JSON beside it that says which features it takes, over how
 //! many rows, and how they are scaled for each symbol. [`inspect_bilstm`] and [`inspect_onnx`] read
@@ -13,7 +13,8 @@
 //! `hidden`, `layers`, `bidirectional: true`; `bilstm_unified` adds `symbols` and `embedding`.
 //! `scaler` maps each symbol to `feature_mean`, `feature_scale`, `target_mean` and `target_scale`.
 //! A symbol without an entry is an error. Without any `scaler` nothing is scaled, and every symbol
-//! will do (with `symbols`: those of the list).
+//! will do (with `symbols`: those of the list). `interval` and `training` tell what data it was
+//! trained on ([`sigc_catalog::Trained`]); `notes` may hold anything. Other keys are refused.
 //!
 //! **What must stay true.** A prediction depends on the window and the lane alone: one window at a
 //! time, no state between calls, so history and live give the same bits on the same machine. No
@@ -22,10 +23,12 @@
 //!
 //! | module | holds |
 //! | --- | --- |
+//! | [`registry`] | where the files are |
 //! | `config`, `scaler` | the JSON, checked; scaling |
 //! | `weights`, `torch_zip`, `pickle` | tensors from `.safetensors` and `.pt` |
 //! | `net`, `bilstm` | the BiLSTM and its checkpoints |
 //! | `onnx_graph`, `onnx` | ONNX graphs |
+//! | `linear` | weighted sums |
 //! | [`steps`] | the catalog's model steps, and loading a plan's models |
 //! | [`fixture`] | small checkpoints from a seed |
 
@@ -34,21 +37,24 @@ mod config;
 mod error;
 mod files;
 pub mod fixture;
+mod linear;
 mod manifest;
 mod net;
 mod onnx;
 mod onnx_graph;
 mod pickle;
 mod predictor;
+pub mod registry;
 mod scaler;
 pub mod steps;
 mod torch_zip;
 mod weights;
 
-pub use bilstm::{inspect_bilstm, load_bilstm};
+pub use bilstm::{inspect_bilstm, inspect_bilstm_of, load_bilstm, load_bilstm_of};
 pub use error::ModelError;
 pub use files::{MAX_JSON_BYTES, MAX_WEIGHTS_BYTES, OsFiles, ReadFiles};
+pub use linear::{inspect_linear, load_linear};
 pub use manifest::{Manifest, ModelKind};
-pub use onnx::{inspect_onnx, load_onnx};
+pub use onnx::{inspect_onnx, inspect_onnx_of, load_onnx, load_onnx_of};
 pub use predictor::{LaneId, Predictor};
 pub use scaler::Scaler;

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use sigc_catalog::Trained;
+
 /// Which kind of net a model is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ModelKind {
@@ -11,6 +13,8 @@ pub enum ModelKind {
     BilstmUnified,
     /// An ONNX graph.
     Onnx,
+    /// A weighted sum.
+    Linear,
 }
 
 /// What a model says about itself. Reading it parses the JSON and the header of the weights, and
@@ -25,10 +29,12 @@ pub struct Manifest {
     pub window: usize,
     /// The symbols that the model can be asked for, in the file's order; `None` where any will do.
     pub symbols: Option<Vec<String>>,
-    /// Type of the weights, always `f32`.
+    /// Type of the weights: `f32`, or `f64` of a linear model.
     pub dtype: String,
     /// blake3 in hex over the kind and all bytes that can change a prediction.
     pub fingerprint: String,
+    /// What it says of the data it was trained on.
+    pub trained: Trained,
     /// The files that were read: the JSON, then the weights.
     pub files: Vec<PathBuf>,
 }

@@ -1,4 +1,4 @@
-//! ONNX graphs: `X.onnx` with `X.json` beside it.
+//! ONNX graphs: `X.onnx` with `X.json` beside it, or a folder of the registry.
 //!
 //! The JSON has the format of a checkpoint's; of its architecture only `features`, `window` and
 //! `symbols` are read, because the graph holds the rest. The graph takes `window` (batch, window,
@@ -8,7 +8,7 @@
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use tract_onnx::pb::ModelProto;
@@ -17,13 +17,13 @@ use tract_onnx::prelude::{
     TypedRunnableModel, tvec,
 };
 
-use crate::bilstm::read;
 use crate::config::{Config, Raw};
 use crate::error::ModelError;
-use crate::files::{MAX_JSON_BYTES, MAX_WEIGHTS_BYTES, ReadFiles};
+use crate::files::{MAX_JSON_BYTES, MAX_WEIGHTS_BYTES, ReadFiles, read};
 use crate::manifest::{Manifest, ModelKind, fingerprint};
 use crate::onnx_graph::{self, PREDICTION};
 use crate::predictor::{Net, Predictor, ScaledNet};
+use crate::registry::{MANIFEST, Place, folder, registered};
 use crate::scaler::Lanes;
 
 /// What the ONNX file and the JSON beside it say about the model.
@@ -31,7 +31,15 @@ use crate::scaler::Lanes;
 /// # Errors
 /// A missing or damaged file, or a graph whose inputs and outputs do not fit the JSON.
 pub fn inspect_onnx(files: &dyn ReadFiles, model: &Path) -> Result<Manifest, ModelError> {
-    Ok(OnnxFile::read(files, model)?.manifest)
+    Ok(OnnxFile::read(files, &beside(files, model))?.manifest)
+}
+
+/// [`inspect_onnx`] for a model of the registry.
+///
+/// # Errors
+/// As [`inspect_onnx`].
+pub fn inspect_onnx_of(files: &dyn ReadFiles, dir: &Path, model_ref: &str) -> Result<Manifest, ModelError> {
+    Ok(OnnxFile::read(files, &in_registry(files, dir, model_ref)?)?.manifest)
 }
 
 /// The ONNX model, ready to predict.
@@ -39,7 +47,34 @@ pub fn inspect_onnx(files: &dyn ReadFiles, model: &Path) -> Result<Manifest, Mod
 /// # Errors
 /// As [`inspect_onnx`], and where the graph cannot be built or run.
 pub fn load_onnx(files: &dyn ReadFiles, model: &Path) -> Result<Box<dyn Predictor>, ModelError> {
-    let OnnxFile { manifest, lanes, proto, inputs } = OnnxFile::read(files, model)?;
+    load(files, &beside(files, model))
+}
+
+/// [`load_onnx`] for a model of the registry.
+///
+/// # Errors
+/// As [`load_onnx`].
+pub fn load_onnx_of(files: &dyn ReadFiles, dir: &Path, model_ref: &str) -> Result<Box<dyn Predictor>, ModelError> {
+    load(files, &in_registry(files, dir, model_ref)?)
+}
+
+/// `X.json` beside `X.onnx`, or else the manifest of its folder.
+fn beside(files: &dyn ReadFiles, model: &Path) -> Place {
+    let own = model.with_extension("json");
+    let manifest = model.with_file_name(MANIFEST);
+    let json = if !files.exists(&own) && files.exists(&manifest) { manifest } else { own };
+    Place { json, weights: model.to_path_buf() }
+}
+
+fn in_registry(files: &dyn ReadFiles, dir: &Path, model_ref: &str) -> Result<Place, ModelError> {
+    let missing = ModelError::NotFound { path: folder(dir, model_ref)?.join(MANIFEST) };
+    let place = registered(files, dir, model_ref, &["onnx"])?.ok_or(missing)?;
+    if files.exists(&place.weights) { Ok(place) } else { Err(ModelError::NotFound { path: place.weights }) }
+}
+
+fn load(files: &dyn ReadFiles, place: &Place) -> Result<Box<dyn Predictor>, ModelError> {
+    let model = place.weights.as_path();
+    let OnnxFile { manifest, lanes, proto, inputs } = OnnxFile::read(files, place)?;
     let shape = [1, manifest.window, manifest.features.len()];
     let plan = guarded(|| build(&proto, &inputs, shape)).map_err(|message| ModelError::onnx(model, message))?;
     let net = OnnxNet { plan, shape, symbol_id: inputs.len() > 1 };
@@ -59,12 +94,13 @@ struct OnnxFile {
 }
 
 impl OnnxFile {
-    fn read(files: &dyn ReadFiles, model: &Path) -> Result<Self, ModelError> {
+    fn read(files: &dyn ReadFiles, place: &Place) -> Result<Self, ModelError> {
+        let Place { json: json_path, weights } = place.clone();
+        let model = weights.as_path();
         let bytes = read(files, model, MAX_WEIGHTS_BYTES)?;
-        let json_path: PathBuf = model.with_extension("json");
         let json = read(files, &json_path, MAX_JSON_BYTES)?;
         let raw = Raw::parse(&json_path, &json)?;
-        let config = Config::new(&json_path, &raw)?;
+        let config = Config::new(&json_path, &raw, "f32")?;
 
         let parsed = guarded(|| tract_onnx::onnx().proto_model_for_read(&mut &bytes[..]));
         let proto = parsed.map_err(|e| ModelError::unreadable(model, format!("it is not an ONNX file ({e})")))?;
@@ -76,6 +112,7 @@ impl OnnxFile {
             symbols: config.lanes.symbols(),
             dtype: "f32".to_owned(),
             fingerprint: fingerprint(&[b"onnx", &json, &bytes]),
+            trained: config.trained,
             files: vec![json_path, model.to_path_buf()],
         };
         Ok(Self { manifest, lanes: config.lanes, proto, inputs })

@@ -210,7 +210,7 @@ mod tests {
         let model = ModelProto { graph: Some(graph), ..ModelProto::default() };
         let path = Path::new("x.onnx");
         let raw = Raw::parse(path, JSON.as_bytes()).expect("valid");
-        check(path, &model, &Config::new(path, &raw).expect("valid")).map_err(|e| e.to_string())
+        check(path, &model, &Config::new(path, &raw, "f32").expect("valid")).map_err(|e| e.to_string())
     }
 
     #[test]

@@ -30,6 +30,13 @@ pub trait Predictor: Send {
     /// or an infinity in the window or as the result.
     fn predict(&mut self, lane: LaneId, window: &[f64]) -> Result<f64, ModelError>;
 
+    /// Predicts once for a plausible window of the first symbol: what cannot predict says so before the first row, and
+    /// whatever is prepared on first use is prepared.
+    ///
+    /// # Errors
+    /// As [`Predictor::predict`].
+    fn rehearse(&mut self) -> Result<(), ModelError>;
+
     /// The net's own output for a window that is scaled already; for comparing the net alone.
     ///
     /// # Errors
@@ -88,6 +95,12 @@ impl<N: Net> Predictor for ScaledNet<N> {
         scaler.scale(window, &self.manifest.features, &mut self.scaled)?;
         let y = self.net.run(symbol_id, &self.scaled)?;
         scaler.denormalise(y)
+    }
+
+    fn rehearse(&mut self) -> Result<(), ModelError> {
+        let lane = self.lanes.first();
+        let window = self.lanes.plausible(lane, self.manifest.window)?;
+        self.predict(lane, &window).map(drop)
     }
 
     fn predict_scaled(&mut self, lane: LaneId, window: &[f32]) -> Result<f32, ModelError> {

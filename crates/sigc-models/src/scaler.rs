@@ -94,6 +94,21 @@ impl Lanes {
         })
     }
 
+    /// A lane that is always there.
+    pub(crate) fn first(&self) -> LaneId {
+        LaneId(0)
+    }
+
+    /// A window as the lane may see it: every feature around its mean, within its scale, no two rows alike, because
+    /// some models divide by the spread of a window.
+    pub(crate) fn plausible(&self, lane: LaneId, rows: usize) -> Result<Vec<f64>, ModelError> {
+        let (_, scaler) = self.get(lane)?;
+        let n = scaler.feature_mean.len();
+        let wave = |k: usize| ((k % 7) as f64 - 3.0) / 4.0;
+        let cell = |k: usize| scaler.feature_mean[k % n] + scaler.feature_scale[k % n] * wave(k / n + k % n);
+        Ok((0..rows * n).map(cell).collect())
+    }
+
     /// Embedding index and scaler of a lane.
     pub(crate) fn get(&self, lane: LaneId) -> Result<(usize, &Scaler), ModelError> {
         let unknown = || ModelError::UnknownLane { lane: lane.0 };

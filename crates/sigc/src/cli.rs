@@ -161,6 +161,17 @@ pub struct Backfill {
     /// Let models of the pipeline start child processes.
     #[arg(long)]
     pub allow_process: bool,
+    /// Write the table that a model is trained on, and what the pipeline knows of it into a manifest: into this
+    /// folder, or the one that the model's step names when left out. The model need not be there; its columns are left
+    /// out.
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "", value_name = "FOLDER")]
+    pub manifest: Option<String>,
+    /// Of several models the one that makes this column: FRAME.COLUMN.
+    #[arg(long, requires = "manifest")]
+    pub model: Option<String>,
+    /// Replace the manifest of a folder that holds a model; its weights are left alone.
+    #[arg(long, requires = "manifest")]
+    pub overwrite_manifest: bool,
 }
 
 /// `sigc verify`

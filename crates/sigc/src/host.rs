@@ -3,7 +3,7 @@
 use sigc_catalog::Host;
 use sigc_models::{OsFiles, ReadFiles};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Files of the operating system; only regular ones are read.
 #[derive(Debug, Clone, Copy, Default)]
@@ -15,5 +15,8 @@ impl Host for OsHost {
     }
     fn exists(&self, path: &Path) -> bool {
         OsFiles.exists(path)
+    }
+    fn real(&self, path: &Path) -> io::Result<PathBuf> {
+        OsFiles.real(path)
     }
 }

@@ -12,6 +12,7 @@ pub mod failure;
 pub mod host;
 pub mod live;
 pub mod load;
+pub mod manifest;
 pub mod models;
 mod online;
 mod progress;

@@ -1,7 +1,7 @@
 //! From a compiled pipeline to a run that is ready to begin.
 
 use crate::failure::Failure;
-use crate::models::load_models;
+use crate::models::{load_warm, with_deadlines};
 use crate::run_failure::engine_failure;
 use crate::secrets::Secrets;
 use crate::sinks::{Ways, open_sinks};
@@ -78,7 +78,7 @@ pub fn build(
     term: &mut Terminal,
 ) -> Result<RunSpec, Failure> {
     let symbols = plan.symbols();
-    let models = load_models(plan, &symbols, wanted.may_spawn)?;
+    let models = with_deadlines(plan, typed, load_warm(plan, &symbols, wanted.may_spawn, term)?)?;
     let engine = Engine::new(plan, &plan.signal_columns()).map_err(|e| engine_failure(e, &symbols, plan))?;
     let sources = sources(plan, typed, wanted, secrets)?;
     let identity = Identity::of(plan, typed.sinks.iter().map(sink_text).collect());

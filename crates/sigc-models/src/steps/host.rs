@@ -3,7 +3,7 @@
 use crate::{Manifest, ModelError, ReadFiles};
 use sigc_catalog::{Host, ModelFacts, ModelProblem};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The host's files as [`ReadFiles`].
 pub(super) struct HostFiles<'a>(pub &'a dyn Host);
@@ -14,6 +14,9 @@ impl ReadFiles for HostFiles<'_> {
     }
     fn exists(&self, path: &Path) -> bool {
         self.0.exists(path)
+    }
+    fn real(&self, path: &Path) -> io::Result<PathBuf> {
+        self.0.real(path)
     }
 }
 
@@ -26,6 +29,7 @@ pub(super) fn facts(found: Result<Manifest, ModelError>, param: &'static str) ->
             symbols: m.symbols,
             dtype: m.dtype,
             fingerprint: m.fingerprint,
+            trained: Some(m.trained),
         }),
         Err(ModelError::NotFound { path }) => Err(ModelProblem::Missing { path: path.display().to_string(), param }),
         Err(error @ ModelError::TensorDtype { .. }) => Err(ModelProblem::Dtype { param, message: error.to_string() }),

@@ -91,4 +91,8 @@ impl Predict for Checkpoint {
         let lane = *self.lanes.get(symbol).ok_or_else(|| PredictError("the model has no such symbol".into()))?;
         self.predictor.predict(lane, window).map_err(|e| PredictError(e.to_string()))
     }
+
+    fn rehearse(&mut self) -> Result<(), PredictError> {
+        self.predictor.rehearse().map_err(|e| PredictError(e.to_string()))
+    }
 }

@@ -16,6 +16,15 @@ use sigc_plan::ModelUse;
 /// Where the prediction goes; the first column under `outputs` when left out.
 const OUTPUT_COL: Param<Option<String>> = Param::text("output_col", "the column that holds the prediction").optional();
 
+/// The model of a registry.
+const MODEL_REF: Param<Option<String>> =
+    Param::text("model_ref", "the model as `name.strategy`: a folder of that name below `checkpoint_dir`").optional();
+
+/// Type of the numbers that a model step's manifest states.
+pub fn dtype_of(using: &str) -> &'static str {
+    if using == linear::KIND.def.info.name { "f64" } else { "f32" }
+}
+
 /// A model step and how it is loaded.
 struct Kind {
     def: &'static ModelStep,

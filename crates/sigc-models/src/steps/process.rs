@@ -26,8 +26,8 @@ const ENV: Param<Option<Vec<String>>> = Param::variables(
     "environment variables that the process gets beside PATH, HOME, LANG and their like; their values are never printed",
 )
 .optional();
-const DEADLINE_MS: Param<u32> = Param::int(
-    "deadline_ms",
+const TIMEOUT_MS: Param<u32> = Param::int(
+    "timeout_ms",
     "milliseconds that a prediction may take; then its row has none, and the process is started again",
 )
 .max(300_000)
@@ -47,7 +47,7 @@ static PROCESS: ModelStep = ModelStep {
               `null` is a row without a prediction. Only with `--allow-process`. sigc cannot see what the program \
               does: `version` stands for it in the plan's fingerprint, and that equal windows get equal answers is the \
               program's part. `docs/process.md` has the whole protocol and an example.",
-        params: &[&COMMAND, &VERSION, &ENV, &DEADLINE_MS, &START_MS, &WINDOW, &OUTPUT_COL],
+        params: &[&COMMAND, &VERSION, &ENV, &TIMEOUT_MS, &START_MS, &WINDOW, &OUTPUT_COL],
     },
     inputs_from: |_| None,
     inspect,
@@ -67,6 +67,7 @@ fn inspect(args: &Args, _: &dyn Host) -> Result<ModelFacts, ModelProblem> {
         symbols: None,
         dtype: "f64".into(),
         fingerprint: hash.finalize().to_hex().to_string(),
+        trained: None,
     })
 }
 
@@ -105,7 +106,7 @@ fn load(model: &ModelUse, symbols: &[Symbol]) -> Result<LoadedModel, LoadError> 
         worker,
         symbols: symbols.to_vec(),
         inputs: model.input_names.len().max(1),
-        deadline: millis(DEADLINE_MS.name(), 1_000),
+        deadline: millis(TIMEOUT_MS.name(), 1_000),
     }))
 }
 

@@ -2,18 +2,21 @@
 
 use super::host::{HostFiles, facts};
 use super::load::{LoadError, LoadedModel, from_predictor, text};
-use super::{Kind, OUTPUT_COL};
+use super::{Kind, MODEL_REF, OUTPUT_COL};
 use crate::OsFiles;
-use sigc_catalog::{ArgProblem, Args, Host, Info, ModelFacts, ModelProblem, ModelStep, Param, WINDOW_SIZE};
+use sigc_catalog::{
+    ArgProblem, Args, DEADLINE_MS, Host, Info, ModelFacts, ModelProblem, ModelStep, Param, WINDOW_SIZE,
+};
 use sigc_market::Symbol;
 use sigc_plan::ModelUse;
 use std::path::Path;
 
 pub(super) const KIND: Kind = Kind { def: &PYTORCH_BILSTM, load };
 
-const CHECKPOINT_DIR: Param<String> =
-    Param::path("checkpoint_dir", "the folder with `STRATEGY.json` and `STRATEGY.safetensors` or `STRATEGY.pt`");
-const MODEL_REF: Param<Option<String>> = Param::text("model_ref", "the model as `name.strategy`").optional();
+const CHECKPOINT_DIR: Param<String> = Param::path(
+    "checkpoint_dir",
+    "the registry, with a folder `MODEL_REF`; or a plain folder with `STRATEGY.json` and `STRATEGY.safetensors` or `STRATEGY.pt`",
+);
 const STRATEGY: Param<Option<String>> =
     Param::text("strategy", "which model of the folder; the part of `model_ref` behind the dot when left out")
         .optional();
@@ -23,10 +26,12 @@ static PYTORCH_BILSTM: ModelStep = ModelStep {
         name: "models.pytorch_bilstm_predictor",
         capability: "middlefreq",
         summary: "a bidirectional LSTM from a PyTorch checkpoint folder",
-        doc: "Reads the weights from `.safetensors`, or from a `.pt` without executing anything in it. The JSON beside them \
-              has the architecture, `features` in order, `window` and, per symbol, the scaler. A window with a null cell \
-              gives no prediction.",
-        params: &[&CHECKPOINT_DIR, &MODEL_REF, &STRATEGY, &WINDOW_SIZE, &OUTPUT_COL],
+        doc: "Reads the weights from `.safetensors`, or from a `.pt` without executing anything in it: \
+              `CHECKPOINT_DIR/MODEL_REF/model.safetensors` with its `manifest.json`, or else \
+              `CHECKPOINT_DIR/STRATEGY.safetensors` with its `STRATEGY.json`. The JSON has the architecture, `features` \
+              in order, `window` and, per symbol, the scaler; see `docs/models.md`. A window with a null cell gives no \
+              prediction.",
+        params: &[&CHECKPOINT_DIR, &MODEL_REF, &STRATEGY, &WINDOW_SIZE, &OUTPUT_COL, &DEADLINE_MS],
     },
     inputs_from: |_| None,
     inspect,
@@ -39,9 +44,11 @@ fn strategy(named: Option<String>, model_ref: Option<String>) -> Option<String> 
 }
 
 fn inspect(args: &Args, host: &dyn Host) -> Result<ModelFacts, ModelProblem> {
-    let strategy = strategy(args.get(&STRATEGY), args.get(&MODEL_REF)).unwrap_or_else(|| "model".into());
+    let model_ref = args.get(&MODEL_REF);
+    let strategy = strategy(args.get(&STRATEGY), model_ref.clone()).unwrap_or_else(|| "model".into());
     let dir = args.get(&CHECKPOINT_DIR);
-    facts(crate::inspect_bilstm(&HostFiles(host), Path::new(&dir), &strategy), CHECKPOINT_DIR.name())
+    let found = crate::inspect_bilstm_of(&HostFiles(host), Path::new(&dir), model_ref.as_deref(), &strategy);
+    facts(found, CHECKPOINT_DIR.name())
 }
 
 fn check(args: &Args) -> Vec<ArgProblem> {
@@ -66,8 +73,9 @@ fn check(args: &Args) -> Vec<ArgProblem> {
 }
 
 fn load(model: &ModelUse, symbols: &[Symbol]) -> Result<LoadedModel, LoadError> {
-    let strategy = strategy(text(model, STRATEGY.name()), text(model, MODEL_REF.name()));
+    let model_ref = text(model, MODEL_REF.name());
+    let strategy = strategy(text(model, STRATEGY.name()), model_ref.clone()).unwrap_or_else(|| "model".into());
     let dir = text(model, CHECKPOINT_DIR.name()).unwrap_or_default();
-    let predictor = crate::load_bilstm(&OsFiles, Path::new(&dir), &strategy.unwrap_or_else(|| "model".into()))?;
+    let predictor = crate::load_bilstm_of(&OsFiles, Path::new(&dir), model_ref.as_deref(), &strategy)?;
     from_predictor(predictor, model, symbols)
 }

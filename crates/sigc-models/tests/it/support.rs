@@ -93,6 +93,7 @@ pub fn small_spec() -> CheckpointSpec {
         layers: 2,
         symbols: vec![("BTCUSDT".into(), scaler(0.0)), ("ETHUSDT".into(), scaler(1.0))],
         seed: 7,
+        trained: sigc_catalog::Trained::default(),
     }
 }
 

@@ -4,14 +4,16 @@ use crate::bars::{Recorded, read};
 use crate::cli::Backfill;
 use crate::failure::{Failure, Outcome};
 use crate::load::load_sound;
-use crate::models::load_models;
+use crate::manifest::{self, Stretch};
+use crate::models::{load_model, load_models};
 use crate::progress::Progress;
 use crate::run_failure::{engine_failure, sink_failure};
 use crate::terminal::Terminal;
 use sigc_connectors::sinks::table::{ColumnKind, TableSpec, TableWriter};
 use sigc_engine::{Engine, PanelOptions, PanelSink, Predict, run_panel};
 use sigc_market::{Symbol, Ts};
-use sigc_plan::{ColumnId, FrameId, Label, Plan, Type};
+use sigc_plan::{ColumnId, FrameId, Label, ModelId, Plan, Type};
+use std::collections::HashSet;
 use std::sync::Mutex;
 
 /// Computes and writes the rows of one frame.
@@ -24,8 +26,13 @@ pub fn run(args: &Backfill, term: &mut Terminal) -> Outcome {
         let message = format!("the ending of `{name}` does not say what kind of file to write");
         return Err(Failure::usage(message, "name it .parquet, .csv or .csv.gz"));
     }
-    let columns: Vec<ColumnId> =
-        (0..plan.columns.len()).map(ColumnId::new).filter(|&c| plan.column(c).frame == frame).collect();
+    let target = manifest::target(args, plan, &loaded.compiled)?;
+    // A table to train on has what is there without the model.
+    let made_without = |c: ColumnId| target.as_ref().is_none_or(|t| !models_of(plan, c).contains(&t.model));
+    let columns: Vec<ColumnId> = (0..plan.columns.len())
+        .map(ColumnId::new)
+        .filter(|&c| plan.column(c).frame == frame && made_without(c))
+        .collect();
     let spec = TableSpec {
         columns: columns.iter().map(|&c| (plan.column(c).name.clone(), kind(plan.column(c).r#type))).collect(),
         metadata: vec![
@@ -38,12 +45,20 @@ pub fn run(args: &Backfill, term: &mut Terminal) -> Outcome {
     let writer = TableWriter::create(&args.out, &spec, args.overwrite).map_err(sink_failure)?;
     let recorded = read(plan, &args.bars, &args.recorded, term)?;
     let threads = args.threads.unwrap_or_else(cores).max(1);
-    let uses_model = columns.iter().any(|&c| is_modelled(plan, c));
-    let models = ModelPool::new(plan, &recorded.symbols, if uses_model { threads } else { 0 }, args.allow_process)?;
+    let asked: HashSet<ModelId> = columns.iter().flat_map(|&c| models_of(plan, c)).collect();
+    let models =
+        ModelPool::of(plan, &recorded.symbols, if asked.is_empty() { 0 } else { threads }, &asked, args.allow_process)?;
     let engine = Engine::new(plan, &columns).map_err(|e| engine_failure(e, &recorded.symbols, plan))?;
     let by_symbol = recorded.by_symbol();
     let inputs = Recorded::inputs(&by_symbol);
-    let mut rows = Rows { plan, frame, symbols: &recorded.symbols, writer, n_rows: 0 };
+    let mut rows = Rows {
+        plan,
+        frame,
+        symbols: &recorded.symbols,
+        writer,
+        n_rows: 0,
+        settled: vec![Stretch::default(); recorded.symbols.len()],
+    };
     let progress = Progress::start(term, "computing", recorded.n_bars());
     // Batch rows are features to train on as well: a model is asked as soon as its window is whole.
     let options = PanelOptions { threads, only_warm_models: false };
@@ -54,6 +69,13 @@ pub fn run(args: &Backfill, term: &mut Terminal) -> Outcome {
     .map_err(|e| engine_failure(e, &recorded.symbols, plan))?;
     drop(progress);
     rows.writer.finish().map_err(sink_failure)?;
+    if let Some(target) = &target {
+        let stretches: Vec<(Symbol, Stretch)> = recorded.symbols.iter().cloned().zip(rows.settled).collect();
+        let path = manifest::write(target, plan, &loaded.compiled, &args.out, &stretches)?;
+        if !term.quiet {
+            term.note(&format!("{}: features, window, interval and fingerprint for the trainer", path.display()));
+        }
+    }
     if let Some(error) = stats.predict.last {
         term.note(&format!("warning[E0517]: the model failed on {} rows, the last time: {error}", stats.predict.count));
     }
@@ -104,16 +126,24 @@ fn kind(t: Type) -> ColumnKind {
     }
 }
 
-fn is_modelled(plan: &Plan, c: ColumnId) -> bool {
+/// The models that a column is computed from.
+fn models_of(plan: &Plan, c: ColumnId) -> HashSet<ModelId> {
     let mut needed = vec![false; plan.nodes.len()];
     needed[plan.column(c).value.index()] = true;
-    (0..plan.nodes.len()).rev().any(|i| {
+    let mut found = HashSet::new();
+    for i in (0..plan.nodes.len()).rev() {
         if !needed[i] {
-            return false;
+            continue;
         }
-        plan.nodes[i].op.operands().for_each(|x| needed[x.index()] = true);
-        matches!(plan.nodes[i].op, sigc_plan::Op::Model { .. })
-    })
+        match plan.nodes[i].op {
+            sigc_plan::Op::Model { model } => {
+                found.insert(model);
+                plan.models[model.index()].inputs.iter().for_each(|x| needed[x.index()] = true);
+            }
+            op => op.operands().for_each(|x| needed[x.index()] = true),
+        }
+    }
+    found
 }
 
 /// Loaded models, one set per thread: loading fails here, before anything is computed.
@@ -126,6 +156,30 @@ impl ModelPool {
     /// If a model cannot be loaded.
     pub fn new(plan: &Plan, symbols: &[Symbol], n: usize, may_spawn: bool) -> Result<ModelPool, Failure> {
         let sets: Result<Vec<_>, Failure> = (0..n).map(|_| load_models(plan, symbols, may_spawn)).collect();
+        Ok(ModelPool(Mutex::new(sets?)))
+    }
+
+    /// Loads `n` sets of these models; stand-ins for the others.
+    ///
+    /// # Errors
+    /// If a model cannot be loaded.
+    fn of(
+        plan: &Plan,
+        symbols: &[Symbol],
+        n: usize,
+        asked: &HashSet<ModelId>,
+        may_spawn: bool,
+    ) -> Result<ModelPool, Failure> {
+        if asked.len() == plan.models.len() {
+            return ModelPool::new(plan, symbols, n, may_spawn);
+        }
+        let one = |i: usize| -> Result<Box<dyn Predict>, Failure> {
+            match asked.contains(&ModelId::new(i)) {
+                true => load_model(&plan.models[i], symbols, may_spawn),
+                false => Ok(Box::new(NoModel)),
+            }
+        };
+        let sets: Result<Vec<_>, Failure> = (0..n).map(|_| (0..plan.models.len()).map(one).collect()).collect();
         Ok(ModelPool(Mutex::new(sets?)))
     }
 
@@ -151,6 +205,8 @@ struct Rows<'a> {
     symbols: &'a [Symbol],
     writer: TableWriter,
     n_rows: u64,
+    /// Per symbol, the settled rows.
+    settled: Vec<Stretch>,
 }
 
 impl PanelSink for Rows<'_> {
@@ -160,7 +216,7 @@ impl PanelSink for Rows<'_> {
         frame: FrameId,
         first_row: i64,
         columns: &[&[f64]],
-        _: &[i64],
+        warm_from: &[i64],
     ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         if frame != self.frame {
             return Ok(());
@@ -174,6 +230,14 @@ impl PanelSink for Rows<'_> {
             Label::Open => open.clone(),
         };
         self.n_rows += n as u64;
+        // Settled are the rows in which every column is.
+        let from = warm_from.iter().copied().max().unwrap_or(i64::MAX).max(first_row);
+        let settled = &mut self.settled[symbol];
+        for k in from..first_row + n as i64 {
+            let at = f.interval.close_of(k);
+            settled.rows += 1;
+            settled.settled = Some((settled.settled.map_or(at, |(from, _)| from), at));
+        }
         Ok(self.writer.write_rows(&self.symbols[symbol], &open, &ts, columns)?)
     }
 }

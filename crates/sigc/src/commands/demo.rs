@@ -4,13 +4,14 @@ use crate::cli::{Demo, Run};
 use crate::failure::{Failure, Outcome};
 use crate::load::{load, plain};
 use crate::terminal::Terminal;
+use sigc_catalog::Trained;
 use sigc_connectors::generate::generate;
 use sigc_connectors::sinks::table::{ColumnKind, TableSpec, TableWriter};
 use sigc_engine::{Columns, Engine, PanelInput, PanelOptions, run_panel};
 use sigc_market::{Bar, Field, Symbol, Ts};
 use sigc_models::Scaler;
 use sigc_models::fixture::{CheckpointSpec, write_checkpoint};
-use sigc_plan::{ColumnId, FrameId, Plan};
+use sigc_plan::{ColumnId, FrameId, ModelId, Plan};
 use std::path::Path;
 
 /// The examples, embedded, so that the demo needs nothing but the program.
@@ -45,7 +46,8 @@ pub fn run(args: &Demo, term: &mut Terminal) -> Outcome {
     let loaded = load(Path::new(file))?;
     let Some(plan) = &loaded.compiled.plan else { return Err(Failure::reported()) };
     let bars = make_bars(plan, args.seed, term)?;
-    make_checkpoint(plan, &bars, args.seed, term)?;
+    let trained = loaded.compiled.scheduled.as_ref().and_then(|s| sigc_compiler::trained::of_model(s, ModelId::new(0)));
+    make_checkpoint(plan, &bars, args.seed, trained.unwrap_or_default(), term)?;
     let status = super::run::run(&Run::of_bars(file, "bars"), term)?;
     term.note(&format!("\nagain: cd {} && sigc run {file} --replay bars", args.dir.display()));
     Ok(status)
@@ -90,7 +92,7 @@ fn make_bars(plan: &Plan, seed: u64, term: &mut Terminal) -> Result<Made, Failur
 }
 
 /// A small BiLSTM with random weights, scaled to the features of the made bars.
-fn make_checkpoint(plan: &Plan, bars: &Made, seed: u64, term: &mut Terminal) -> Result<(), Failure> {
+fn make_checkpoint(plan: &Plan, bars: &Made, seed: u64, trained: Trained, term: &mut Terminal) -> Result<(), Failure> {
     let Some(model) = plan.models.first() else { return Ok(()) };
     let text = |name: &str| model.params.get(name).and_then(|v| v.as_str()).unwrap_or_default().to_owned();
     let columns: Vec<ColumnId> = model
@@ -121,6 +123,7 @@ fn make_checkpoint(plan: &Plan, bars: &Made, seed: u64, term: &mut Terminal) -> 
         layers: 2,
         symbols: symbols.collect(),
         seed,
+        trained,
     };
     let dir = text("checkpoint_dir");
     write_checkpoint(Path::new(&dir), &spec)

@@ -4,7 +4,7 @@ use crate::bars::read;
 use crate::cli::Run;
 use crate::failure::{Failure, Outcome};
 use crate::load::load_sound;
-use crate::models::load_models;
+use crate::models::load_warm;
 use crate::progress::Progress;
 use crate::run_failure::{engine_failure, replay_failure, sink_failure};
 use crate::secrets::Secrets;
@@ -34,7 +34,7 @@ pub fn run(args: &Run, term: &mut Terminal) -> Outcome {
         return Err(Failure::usage("`--simulate` and `--replay` exclude each other", "leave one of them out"));
     }
     let recorded = read(plan, &args.replay, &args.recorded, term)?;
-    let mut models = load_models(plan, &recorded.symbols, args.allow_process)?;
+    let mut models = load_warm(plan, &recorded.symbols, args.allow_process, term)?;
     let ways = Ways { run_id: None, marks: false, apart: None, shared_too: true, may_spawn: args.allow_process };
     let mut sinks: Vec<SinkSlot> = open_sinks(plan, typed, ways, &mut Secrets::new(), term)?
         .into_iter()

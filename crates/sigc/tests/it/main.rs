@@ -13,4 +13,5 @@ mod real_bars;
 mod secrets;
 mod support;
 mod timer;
+mod training;
 mod ui;
