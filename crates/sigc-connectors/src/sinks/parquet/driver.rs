@@ -99,7 +99,9 @@ impl ParquetParts {
         unfinished.iter().for_each(|path| drop(std::fs::remove_file(path)));
 
         let mut keys = Keys::new(&[DedupColumn::Ts, DedupColumn::Symbol], schema);
-        let found = parts::read(&found, schema, &mut |id| drop(keys.insert_stored(&id)))?;
+        let found = parts::read(&found, schema, &mut |id| {
+            keys.insert_stored(&id);
+        })?;
         let format = jsonl::format(schema);
         let mut pending = Pending::new(schema);
         let existing = read_side(&path, &file, &format, &mut pending, &mut |id| keys.insert_stored(id))?;
