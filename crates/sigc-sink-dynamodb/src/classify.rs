@@ -136,7 +136,7 @@ fn root(error: &dyn Error) -> String {
 }
 
 /// True if nobody took the connection: then nothing was stored.
-fn refused(error: &dyn Error) -> bool {
+fn refused(error: &(dyn Error + 'static)) -> bool {
     let mut cause = Some(error);
     while let Some(e) = cause {
         if e.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::ConnectionRefused) {

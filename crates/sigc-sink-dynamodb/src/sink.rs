@@ -4,7 +4,7 @@ use crate::classify::sink_error;
 use crate::client::{Connected, connect};
 use crate::item::{EXPIRES_AT, Item, LONGEST_KEY, VERSION, attributes, differs, expires_at, partition_key};
 use crate::table::{self, Asked, KeyNames};
-use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
 use futures_util::stream::{self, StreamExt};
