@@ -18,8 +18,14 @@ const BEHIND_TIMEOUT_MS: i64 = 20_000;
 
 /// The drivers this program was built with.
 fn drivers() -> impl Iterator<Item = &'static Driver> {
-    sigc_connectors::sinks::DRIVERS.iter().copied().chain(extension().sinks.iter().copied())
+    sigc_connectors::sinks::DRIVERS.iter().chain(HEAVY).copied().chain(extension().sinks.iter().copied())
 }
+
+/// Those with a client of their own, each behind a feature.
+static HEAVY: &[&Driver] = &[
+    #[cfg(feature = "dynamodb")]
+    &sigc_sink_dynamodb::DRIVER,
+];
 
 /// How sinks are opened.
 #[derive(Clone, Copy)]

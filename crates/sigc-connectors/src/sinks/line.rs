@@ -2,6 +2,7 @@
 
 use sigc_market::Ts;
 use sigc_runtime::Cell;
+use std::borrow::Cow;
 use std::io::Write;
 
 /// Appends an instant in ISO 8601.
@@ -49,6 +50,14 @@ pub(super) fn fields(line: &[u8]) -> Vec<&[u8]> {
     .collect()
 }
 
+/// The name that a cell of a line holds, its quotes taken off.
+pub(super) fn name_of(cell: &[u8]) -> Cow<'_, str> {
+    match cell.strip_prefix(b"\"").and_then(|c| c.strip_suffix(b"\"")) {
+        Some(quoted) => Cow::Owned(String::from_utf8_lossy(quoted).replace("\"\"", "\"")),
+        None => String::from_utf8_lossy(cell),
+    }
+}
+
 /// How many fields a line has, counted outside quotes.
 pub(super) fn n_fields(line: &[u8]) -> usize {
     let mut quoted = false;
@@ -74,6 +83,7 @@ mod tests {
             push_name(&mut out, name);
             assert_eq!(String::from_utf8_lossy(&out), text);
             assert_eq!(n_fields(&out), 1);
+            assert_eq!(name_of(&out), name);
         }
         assert_eq!(n_fields(b"a,\"b,c\",,"), 4);
         assert_eq!(fields(b"a,\"b,c\",,"), [&b"a"[..], b"\"b,c\"", b"", b""]);

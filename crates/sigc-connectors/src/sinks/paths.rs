@@ -1,6 +1,6 @@
 //! Paths that a pipeline file may write to.
 
-use sigc_catalog::{ArgProblem, Param};
+use sigc_catalog::{ArgProblem, DEDUP_KEY, Param};
 use sigc_runtime::{Opening, SinkError};
 use std::fs::File;
 use std::io;
@@ -34,6 +34,19 @@ pub(crate) fn probe_folder(path: &Path) -> Result<(), SinkError> {
     std::fs::remove_file(&trial).map_err(failed)
 }
 
+/// The fault of a `dedup_key`, if it has one.
+pub(crate) fn check_key(key: Option<Vec<String>>) -> Option<ArgProblem> {
+    let key = key?;
+    if ["ts", "symbol"].iter().all(|k| key.iter().any(|c| c == k)) {
+        return None;
+    }
+    Some(ArgProblem {
+        param: DEDUP_KEY.name(),
+        message: "`dedup_key` without both `ts` and `symbol` would drop rows that are not the same".into(),
+        help: Some("write `dedup_key: [ts, symbol]`, or leave it out".into()),
+    })
+}
+
 /// The fault of an output path, if it has one: it must name a file and must not climb out of its folder by `..`.
 pub(crate) fn check(param: &'static str, path: &str) -> Option<ArgProblem> {
     let problem = |message: String, help: &str| Some(ArgProblem { param, message, help: Some(help.into()) });
@@ -43,6 +56,20 @@ pub(crate) fn check(param: &'static str, path: &str) -> Option<ArgProblem> {
     if path.ends_with('/') || path.ends_with('\\') || Path::new(path).file_name().is_none() {
         return problem(format!("`{path}` names a folder, not a file"), "add a file name: `outputs/predictions.csv`");
     }
+    climbs(param, path)
+}
+
+/// The fault of an output folder, if it has one.
+pub(crate) fn check_folder(param: &'static str, path: &str) -> Option<ArgProblem> {
+    if path.contains('\0') || path.is_empty() {
+        let message = format!("`{param}` is no path");
+        return Some(ArgProblem { param, message, help: Some("write a plain path".into()) });
+    }
+    climbs(param, path)
+}
+
+fn climbs(param: &'static str, path: &str) -> Option<ArgProblem> {
+    let problem = |message: String, help: &str| Some(ArgProblem { param, message, help: Some(help.into()) });
     if Path::new(path).components().any(|c| c == Component::ParentDir) {
         return problem(
             format!("`{path}` climbs out of its folder with `..`"),

@@ -37,12 +37,11 @@ fn text(path: &Path) -> String {
 }
 
 /// What the file looks like after these rows, written out by hand from the format's description.
-const WHOLE: &str = "\
-ts,symbol,open_time,prediction,close,kind,dag_name,frame,column,model,plan,run_id,latency_ms
-2025-05-25T10:35:00Z,BTCUSDT,2025-05-25T10:30:00Z,0.1,,prediction,\"first, \"\"best\"\"\",f,p,m,1f,,
-2025-05-25T10:35:00Z,ETHUSDT,2025-05-25T10:30:00Z,0.1,,prediction,\"first, \"\"best\"\"\",f,p,m,1f,,
-2025-05-25T10:40:00Z,BTCUSDT,2025-05-25T10:35:00Z,1.1,1e-7,prediction,\"first, \"\"best\"\"\",f,p,m,1f,,
-";
+const WHOLE: &str = r#"ts,symbol,open_time,prediction,close,kind,dag_name,frame,column,model,plan,run_id,latency_ms
+2025-05-25T10:35:00Z,BTCUSDT,2025-05-25T10:30:00Z,0.1,,prediction,"first, ""best""",f,p,m,1f,,
+2025-05-25T10:35:00Z,ETHUSDT,2025-05-25T10:30:00Z,0.1,,prediction,"first, ""best""",f,p,m,1f,,
+2025-05-25T10:40:00Z,BTCUSDT,2025-05-25T10:35:00Z,1.1,1e-7,prediction,"first, ""best""",f,p,m,1f,,
+"#;
 
 fn rows() -> [Record; 3] {
     [row(0, "BTCUSDT"), row(0, "ETHUSDT"), row(1, "BTCUSDT")]

@@ -6,6 +6,8 @@ mod bars_real;
 mod broken_bytes;
 mod csv_append;
 mod generated;
+mod jsonl;
+mod parquet_parts;
 mod tables;
 mod venue_answers;
 mod venue_captures;

@@ -3,6 +3,7 @@
 mod architecture;
 mod checkpoints;
 mod commands;
+mod file_sinks;
 mod generated;
 mod language;
 mod ledger;

@@ -5,7 +5,8 @@
 //! asks. Lines end in `\n`.
 
 mod driver;
-mod existing;
 pub mod step;
 
+#[cfg(test)]
+pub(crate) use driver::format;
 pub use driver::{CsvAppend, DRIVER, DedupColumn};

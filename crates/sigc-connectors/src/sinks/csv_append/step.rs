@@ -27,14 +27,6 @@ pub static CSV_APPEND: SinkStep = SinkStep {
 
 fn check(args: &Args) -> Vec<ArgProblem> {
     let mut problems: Vec<ArgProblem> = paths::check(PATH.name(), &args.get(&PATH)).into_iter().collect();
-    if let Some(key) = args.get(&KEY)
-        && !["ts", "symbol"].iter().all(|k| key.iter().any(|c| c == k))
-    {
-        problems.push(ArgProblem {
-            param: DEDUP_KEY.name(),
-            message: "`dedup_key` without both `ts` and `symbol` would drop rows that are not the same".into(),
-            help: Some("write `dedup_key: [ts, symbol]`, or leave it out".into()),
-        });
-    }
+    problems.extend(paths::check_key(args.get(&KEY)));
     problems
 }

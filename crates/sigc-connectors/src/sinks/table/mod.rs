@@ -7,6 +7,8 @@
 mod parquet;
 mod text;
 
+pub(crate) use parquet::{to_io, zstd_with};
+
 use sigc_market::{Symbol, Ts};
 use sigc_runtime::SinkError;
 use std::collections::HashSet;

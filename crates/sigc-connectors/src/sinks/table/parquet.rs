@@ -43,11 +43,7 @@ impl ParquetTable {
             Field::new(name, kind, true)
         }));
         let schema = Arc::new(Schema::new(fields));
-        let metadata = spec.metadata.iter().map(|(key, value)| KeyValue::new(key.clone(), value.clone())).collect();
-        let properties = WriterProperties::builder()
-            .set_compression(Compression::ZSTD(Default::default()))
-            .set_key_value_metadata(Some(metadata))
-            .build();
+        let properties = zstd_with(&spec.metadata);
         let writer = ArrowWriter::try_new(file, schema.clone(), Some(properties)).map_err(to_io)?;
         Ok(ParquetTable { writer, schema, kinds: spec.columns.iter().map(|(_, kind)| *kind).collect() })
     }
@@ -85,8 +81,17 @@ fn times(ts: &[Ts]) -> TimestampMillisecondArray {
     TimestampMillisecondArray::from_iter_values(ts.iter().map(|t| t.0)).with_timezone("UTC")
 }
 
+/// How sigc writes parquet, with notes beside the data.
+pub(crate) fn zstd_with(notes: &[(String, String)]) -> WriterProperties {
+    let notes = notes.iter().map(|(key, value)| KeyValue::new(key.clone(), value.clone())).collect();
+    WriterProperties::builder()
+        .set_compression(Compression::ZSTD(Default::default()))
+        .set_key_value_metadata(Some(notes))
+        .build()
+}
+
 /// The system's own error where that is the cause: it says whether the disk is full.
-fn to_io(e: ParquetError) -> io::Error {
+pub(crate) fn to_io(e: ParquetError) -> io::Error {
     match e {
         ParquetError::External(inner) => match inner.downcast::<io::Error>() {
             Ok(io) => *io,
