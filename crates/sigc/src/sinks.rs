@@ -18,7 +18,12 @@ const BEHIND_TIMEOUT_MS: i64 = 20_000;
 
 /// The drivers this program was built with.
 fn drivers() -> impl Iterator<Item = &'static Driver> {
-    sigc_connectors::sinks::DRIVERS.iter().copied().chain(extension().sinks.iter().copied())
+    let built: [&[&'static Driver]; _] = [
+        sigc_connectors::sinks::DRIVERS,
+        #[cfg(any(feature = "clickhouse", feature = "webhook"))]
+        sigc_sink_http::DRIVERS,
+    ];
+    built.into_iter().flatten().copied().chain(extension().sinks.iter().copied())
 }
 
 /// How sinks are opened.
