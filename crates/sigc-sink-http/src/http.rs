@@ -120,15 +120,9 @@ impl Http {
         if !request.query.is_empty() {
             url.query_pairs_mut().extend_pairs(request.query);
         }
-        let sent = self
-            .client
-            .request(request.method, url)
-            .headers(request.headers)
-            .body(request.body)
-            .timeout(left)
-            .send();
+        let built = self.client.request(request.method, url).headers(request.headers).body(request.body).timeout(left);
         runtime.block_on(async {
-            let response = sent.await.map_err(no_answer)?;
+            let response = built.send().await.map_err(no_answer)?;
             let (status, headers) = (response.status().as_u16(), response.headers().clone());
             let (body, cut) = body(response, request.most).await.map_err(no_answer)?;
             Ok(Answer { status, headers, body, cut })
@@ -214,13 +208,8 @@ mod tests {
     #[test]
     fn what_was_never_sent_is_known() {
         let http = Http::new("http://u:secret@127.0.0.1:1/secret?secret").expect("an address");
-        let request = || Request {
-            method: Method::POST,
-            query: &[],
-            headers: HeaderMap::new(),
-            body: Vec::new(),
-            most: 10,
-        };
+        let request =
+            || Request { method: Method::POST, query: &[], headers: HeaderMap::new(), body: Vec::new(), most: 10 };
         let failed = http.send(request(), Instant::now() + Duration::from_secs(5)).expect_err("nothing listens");
         assert!(!failed.unknown && failed.reason.starts_with("cannot connect"), "{}", failed.reason);
         assert!(!failed.reason.contains("secret"), "{}", failed.reason);

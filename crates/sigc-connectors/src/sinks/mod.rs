@@ -17,7 +17,8 @@ use sigc_catalog::SinkStep;
 use sigc_runtime::Driver;
 
 /// All sinks that a pipeline can name. Those with a client of their own have their drivers in crates of their own.
-pub static SINKS: &[&SinkStep] = &[&csv_append::step::CSV_APPEND, &clickhouse::step::CLICKHOUSE, &webhook::step::WEBHOOK];
+pub static SINKS: &[&SinkStep] =
+    &[&csv_append::step::CSV_APPEND, &clickhouse::step::CLICKHOUSE, &webhook::step::WEBHOOK];
 
 /// The drivers of this crate.
 pub static DRIVERS: &[&Driver] = &[&csv_append::DRIVER];

@@ -5,7 +5,9 @@ use super::sink::{ClickHouse, Parts};
 use sigc_catalog::TIMEOUT_MS;
 use sigc_connectors::sinks::clickhouse::rows::{FORMAT, header};
 use sigc_connectors::sinks::clickhouse::step::{CREATE, PASSWORD, TABLE, URL, USER};
-use sigc_connectors::sinks::clickhouse::table::{Described, Layout, Misfit, create, fit, quoted, quoted_column, quoted_text};
+use sigc_connectors::sinks::clickhouse::table::{
+    Described, Layout, Misfit, create, fit, quoted, quoted_column, quoted_text,
+};
 use sigc_market::Ts;
 use sigc_runtime::{Opened, Opening, RecordSchema, SinkError};
 use std::time::{Duration, Instant};
@@ -66,8 +68,7 @@ fn name(opening: &Opening<'_>) -> String {
 fn look(opening: &Opening<'_>) -> Result<Found, SinkError> {
     let args = opening.args;
     let name = name(opening);
-    let mut server =
-        Server::new(&args.get(&URL), args.get(&USER).as_deref(), args.get(&PASSWORD).as_deref(), &name)?;
+    let mut server = Server::new(&args.get(&URL), args.get(&USER).as_deref(), args.get(&PASSWORD).as_deref(), &name)?;
     server.statement = create(&name, opening.schema);
     let timeout = Duration::from_millis(u64::from(args.get(&TIMEOUT_MS)));
     let until = Instant::now() + timeout;

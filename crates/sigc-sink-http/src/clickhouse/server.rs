@@ -25,9 +25,15 @@ pub(super) struct Server {
 #[derive(Debug)]
 pub(super) enum Fault {
     NoAnswer(NoAnswer),
-    Exception { status: u16, exception: Exception },
+    Exception {
+        status: u16,
+        exception: Exception,
+    },
     /// An answer that no ClickHouse gives.
-    Foreign { status: u16, words: String },
+    Foreign {
+        status: u16,
+        words: String,
+    },
 }
 
 impl Server {
@@ -169,13 +175,55 @@ mod tests {
     #[test]
     fn answers_are_told_apart() {
         for (status, code, body, kind, said) in [
-            (404, Some("60"), "Code: 60. DB::Exception: Table default.nope does not exist. (UNKNOWN_TABLE)", "E0542", "nope does not"),
-            (404, Some("81"), "Code: 81. DB::Exception: Database nodb does not exist. (UNKNOWN_DATABASE)", "E0542", "nodb"),
-            (500, Some("117"), "Code: 117. DB::Exception: Type of 'symbol' must be LowCardinality(String), not String: (while reading header): While executing BinaryRowInputFormat. (INCORRECT_DATA) (version 26.9.2.1)", "E0542", "must be"),
-            (500, Some("16"), "Code: 16. DB::Exception: No such column symbxl in table default.t (388e1a11-adaf-483c-aed4-b36117a9d2e6). (NO_SUCH_COLUMN_IN_TABLE)", "E0542", "symbxl"),
-            (500, Some("33"), "Code: 33. DB::Exception: Cannot read all data. Bytes read: 1. Bytes expected: 5: (at row 1)", "E0542", "Cannot read"),
-            (500, Some("252"), "Code: 252. DB::Exception: Too many partitions for single INSERT block (more than 100).", "E0542", "partitions"),
-            (500, Some("252"), "Code: 252. DB::Exception: Too many parts (3000). Merges are processing significantly slower than inserts.", "E0540", "Too many parts"),
+            (
+                404,
+                Some("60"),
+                "Code: 60. DB::Exception: Table default.nope does not exist. (UNKNOWN_TABLE)",
+                "E0542",
+                "nope does not",
+            ),
+            (
+                404,
+                Some("81"),
+                "Code: 81. DB::Exception: Database nodb does not exist. (UNKNOWN_DATABASE)",
+                "E0542",
+                "nodb",
+            ),
+            (
+                500,
+                Some("117"),
+                "Code: 117. DB::Exception: Type of 'symbol' must be LowCardinality(String), not String: (while reading header): While executing BinaryRowInputFormat. (INCORRECT_DATA) (version 26.9.2.1)",
+                "E0542",
+                "must be",
+            ),
+            (
+                500,
+                Some("16"),
+                "Code: 16. DB::Exception: No such column symbxl in table default.t (388e1a11-adaf-483c-aed4-b36117a9d2e6). (NO_SUCH_COLUMN_IN_TABLE)",
+                "E0542",
+                "symbxl",
+            ),
+            (
+                500,
+                Some("33"),
+                "Code: 33. DB::Exception: Cannot read all data. Bytes read: 1. Bytes expected: 5: (at row 1)",
+                "E0542",
+                "Cannot read",
+            ),
+            (
+                500,
+                Some("252"),
+                "Code: 252. DB::Exception: Too many partitions for single INSERT block (more than 100).",
+                "E0542",
+                "partitions",
+            ),
+            (
+                500,
+                Some("252"),
+                "Code: 252. DB::Exception: Too many parts (3000). Merges are processing significantly slower than inserts.",
+                "E0540",
+                "Too many parts",
+            ),
             (500, Some("241"), "Code: 241. DB::Exception: Memory limit (total) exceeded", "E0540", "Memory"),
             (403, Some("516"), "Code: 516. DB::Exception: me: Authentication failed", "E0541", "Authentication"),
             (403, Some("497"), "Code: 497. DB::Exception: me: Not enough privileges.", "E0541", "privileges"),

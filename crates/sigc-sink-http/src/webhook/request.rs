@@ -111,7 +111,10 @@ mod tests {
         // hashlib.sha256((key + 'ff').encode()).hexdigest()[:32]
         assert_eq!(batch_key(&[key, "ff".into()]), "28a682af9edca563efc734bc956639f3");
         // hmac.new(b'secret', b'1766754000.[1]', 'sha256').hexdigest()
-        assert_eq!(signature(b"secret", "1766754000", b"[1]"), "sha256=31f2977100a656dca303aead77f91ba8a366def3aeff1ec056e9a81f6bb38edc");
+        assert_eq!(
+            signature(b"secret", "1766754000", b"[1]"),
+            "sha256=31f2977100a656dca303aead77f91ba8a366def3aeff1ec056e9a81f6bb38edc"
+        );
         let event = SignalName { is_event: true, ..signal };
         assert_ne!(row_key("demo", &event, &symbol, Ts(0)), row_key("demo2", &event, &symbol, Ts(0)));
     }

@@ -38,8 +38,10 @@ fn probe(opening: &Opening<'_>) -> Result<Vec<String>, SinkError> {
         body: Vec::new(),
         most: MOST_ANSWER,
     };
-    let answer = webhook.http.send(request, Instant::now() + webhook.timeout).map_err(|e| {
-        SinkError::Unavailable { sink: webhook.describe(), reason: e.reason, unknown: false }
+    let answer = webhook.http.send(request, Instant::now() + webhook.timeout).map_err(|e| SinkError::Unavailable {
+        sink: webhook.describe(),
+        reason: e.reason,
+        unknown: false,
     })?;
     match answer.status {
         401 | 407 => Err(webhook.refused(&answer)),
@@ -69,7 +71,8 @@ pub struct Webhook {
 impl Webhook {
     fn new(opening: &Opening<'_>) -> Result<Webhook, SinkError> {
         let args = opening.args;
-        let refused = |reason: String, help: &str| SinkError::Denied { sink: "webhook".into(), reason, help: help.into() };
+        let refused =
+            |reason: String, help: &str| SinkError::Denied { sink: "webhook".into(), reason, help: help.into() };
         let http = Http::new(&args.get(&URL))
             .map_err(|reason| refused(reason, "write an address such as `https://example.com/signals`"))?;
         let (auth, sign_with) = (args.get(&AUTH), args.get(&SIGN_WITH));
@@ -78,7 +81,10 @@ impl Webhook {
         if let Some(auth) = &auth {
             let name = args.get(&AUTH_HEADER).parse::<HeaderName>();
             let (Ok(name), Ok(mut value)) = (name, HeaderValue::from_str(auth)) else {
-                return Err(refused("`auth` has characters that cannot be sent in a header".into(), "check its source"));
+                return Err(refused(
+                    "`auth` has characters that cannot be sent in a header".into(),
+                    "check its source",
+                ));
             };
             value.set_sensitive(true);
             headers.insert(name, value);
@@ -123,7 +129,7 @@ impl Webhook {
                 let mut reason = self.said(&answer);
                 if let Some(ms) = retry_after(&|name| answer.header(name)).map(|ms| ms.clamp(0, LONGEST_PAUSE_MS)) {
                     self.not_before = Some(Instant::now() + Duration::from_millis(ms.unsigned_abs()));
-                    reason += &format!("; it asks to wait {} s", ms.div_ceil(1_000));
+                    reason += &format!("; it asks to wait {} s", ms.unsigned_abs().div_ceil(1_000));
                 }
                 Err(SinkError::Unavailable { sink: self.describe(), reason, unknown })
             }

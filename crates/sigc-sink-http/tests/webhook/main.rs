@@ -110,8 +110,7 @@ fn a_list_has_the_rows_in_order_under_one_key() {
     let sent: Vec<_> = list.iter().map(|r| (r["symbol"].as_str(), r["ts"].as_str())).collect();
     let texts: Vec<_> = rows.iter().map(|r| (r.symbol.as_str().to_owned(), r.ts.to_string())).collect();
     assert_eq!(sent, texts.iter().map(|(s, t)| (Some(s.as_str()), Some(t.as_str()))).collect::<Vec<_>>());
-    let keys: Vec<String> =
-        rows.iter().map(|r| row_key("demo", &schema().signals[0], &r.symbol, r.ts)).collect();
+    let keys: Vec<String> = rows.iter().map(|r| row_key("demo", &schema().signals[0], &r.symbol, r.ts)).collect();
     assert_eq!(got[0].key(), batch_key(&keys));
 }
 

@@ -43,9 +43,7 @@ fn check(args: &Args) -> Vec<ArgProblem> {
         problems.push(ArgProblem {
             param: TABLE.name(),
             message: "`table` is no name".into(),
-            help: Some(
-                "a name has letters, digits and `_`, and begins with no digit: `signals.predictions`".into(),
-            ),
+            help: Some("a name has letters, digits and `_`, and begins with no digit: `signals.predictions`".into()),
         });
     }
     problems

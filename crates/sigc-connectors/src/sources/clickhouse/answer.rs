@@ -126,9 +126,7 @@ pub fn check(status: u16, header: &dyn Fn(&str) -> Option<String>, body: &[u8]) 
     let exception = exception_in(header, body);
     match (status, exception) {
         (200..=299, None) => Ok(()),
-        (_, Some(Exception { code: QUOTA, .. })) | (429, _) => {
-            Err(Refusal::TooMany { after_ms: None, banned: false })
-        }
+        (_, Some(Exception { code: QUOTA, .. })) | (429, _) => Err(Refusal::TooMany { after_ms: None, banned: false }),
         (_, Some(e)) if e.lasts() => Err(Refusal::BadRequest { reason: e.reason }),
         (_, Some(e)) => Err(Refusal::Server { status, reason: e.reason }),
         (408 | 500.., None) => Err(Refusal::Server { status, reason: words(body) }),
