@@ -56,7 +56,7 @@ fn open_with(address: &str, table: &str, timeout_ms: i64, create: bool) -> Resul
 
 fn args(address: &str, table: &str, timeout_ms: i64, create: bool) -> Args {
     let mut args = Args::new();
-    args.insert("url", Value::Text(format!("http://u:s3cret@{address}/?x=s3cret")));
+    args.insert("url", Value::Text(format!("http://u:s3cret@{address}/?log_comment=s3cret")));
     args.insert("table", Value::Text(table.into()));
     args.insert("create", Value::Bool(create));
     args.insert("timeout_ms", Value::Int(timeout_ms));
@@ -109,6 +109,8 @@ fn a_real_server() {
     values(&at);
     batches(&at);
     faults(&at);
+    random_cuts(&at, true);
+    random_cuts(&at, false);
     restarts(&mut server);
     bench(&at);
 }
@@ -214,6 +216,12 @@ fn batches(at: &str) {
     assert_eq!((written.new, counts(at, "many")), (10, (10_010, 0)));
 }
 
+/// The proxy looks at its fault every 20 ms: a connection that is open does not meet it before.
+fn set(proxy: &Proxy, fault: Fault) {
+    proxy.set(fault);
+    std::thread::sleep(std::time::Duration::from_millis(60));
+}
+
 fn faults(at: &str) {
     plain_table(at, "faulty");
     let proxy = Proxy::start(at, 7).expect("a port");
@@ -234,12 +242,12 @@ fn faults(at: &str) {
     {
         let from = 1 + 20 * i as i64;
         let batch = rows(from, from + 20);
-        proxy.set(fault);
+        set(&proxy, fault);
         let failed = sink.write(&batch).expect_err("cut");
         assert!(matches!(failed, SinkError::Unavailable { .. }), "{fault:?}: {failed}");
         assert!(!failed.to_string().contains("s3cret"), "{failed}");
         assert!(sink.write(&batch).is_err(), "still cut");
-        proxy.set(Fault::None);
+        set(&proxy, Fault::None);
         let written = sink.write(&batch).expect("stored");
         assert_eq!(written.new + written.duplicates, 40, "{fault:?}");
         done += written.new;
@@ -247,16 +255,34 @@ fn faults(at: &str) {
     }
     // Answers were lost behind rows that were stored: the table was asked, and said so.
     assert!(done < 240, "{done}");
-    for round in 0..15 {
-        let batch = rows(200 + 20 * round, 220 + 20 * round);
-        proxy.set(Fault::CutRandomly(6_000));
+}
+
+/// Cuts at random places. `window` tells the server to remember tokens, and attempts follow each other at once: the
+/// next one may look before the server has carried out the one before. Without it they come as the outbox makes them,
+/// half a second apart.
+fn random_cuts(at: &str, window: bool) {
+    let table = format!("random_{window}");
+    plain_table(at, &table);
+    if window {
+        ask(at, &format!("ALTER TABLE {table} MODIFY SETTING non_replicated_deduplication_window = 1000"));
+    }
+    let proxy = Proxy::start(at, 7).expect("a port");
+    let mut sink = open_with(&proxy.address(), &table, 1_500, false).expect("opens").sink;
+    let rounds = if window { 40 } else { 10 };
+    for round in 0..rounds {
+        let batch = rows(20 * round, 20 + 20 * round);
+        set(&proxy, Fault::CutRandomly(6_000));
         for _ in 0..3 {
             sink.write(&batch).ok();
+            if !window {
+                std::thread::sleep(std::time::Duration::from_millis(500));
+            }
         }
-        proxy.set(Fault::None);
+        set(&proxy, Fault::None);
         sink.write(&batch).expect("stored");
     }
-    assert_eq!(counts(at, "faulty"), (2 + 240 + 15 * 40, 0));
+    assert!(proxy.cuts() > 10, "{}", proxy.cuts());
+    assert_eq!(counts(at, &table), (40 * rounds as usize, 0), "window {window}");
 }
 
 fn restarts(server: &mut Server) {
