@@ -16,16 +16,18 @@ use std::path::{Path, PathBuf};
 /// A sink's own timeouts end its attempts; this is added before the run gives an attempt up by itself.
 const BEHIND_TIMEOUT_MS: i64 = 20_000;
 
-/// The drivers this program was built with.
+/// The drivers this program was built with: those of files and processes, those with a client of their own, each
+/// behind a feature, and those of a program of one's own.
 fn drivers() -> impl Iterator<Item = &'static Driver> {
-    sigc_connectors::sinks::DRIVERS.iter().chain(HEAVY).copied().chain(extension().sinks.iter().copied())
+    let built: [&[&'static Driver]; _] = [
+        sigc_connectors::sinks::DRIVERS,
+        #[cfg(feature = "dynamodb")]
+        &[&sigc_sink_dynamodb::DRIVER],
+        #[cfg(any(feature = "clickhouse", feature = "webhook"))]
+        sigc_sink_http::DRIVERS,
+    ];
+    built.into_iter().flatten().copied().chain(extension().sinks.iter().copied())
 }
-
-/// Those with a client of their own, each behind a feature.
-static HEAVY: &[&Driver] = &[
-    #[cfg(feature = "dynamodb")]
-    &sigc_sink_dynamodb::DRIVER,
-];
 
 /// How sinks are opened.
 #[derive(Clone, Copy)]

@@ -115,7 +115,7 @@ pub(super) fn in_order(mut bars: Vec<Bar>) -> Result<Vec<Bar>, WireError> {
 }
 
 /// A venue's words for a message: one line, printable, not long. Of a HTML page its title.
-pub(super) fn words(body: &[u8]) -> String {
+pub fn words(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(&body[..body.len().min(LOOKED_AT)]);
     let text = text.trim_start();
     let shown = if text.starts_with('<') { title(text) } else { text };
@@ -156,8 +156,8 @@ pub(super) fn http_date(text: &str) -> Option<Ts> {
     Ts::parse_iso(&format!("{year}-{month:02}-{day:0>2}T{clock}Z"))
 }
 
-/// Seconds, or a date, of a `Retry-After` header, as a wait from `now`.
-pub(super) fn retry_after(header: &dyn Fn(&str) -> Option<String>) -> Option<i64> {
+/// Seconds, or a date, of a `Retry-After` header, as a wait from now in milliseconds.
+pub fn retry_after(header: &dyn Fn(&str) -> Option<String>) -> Option<i64> {
     let text = header("retry-after")?;
     let text = text.trim();
     if let Ok(seconds) = text.parse::<u32>() {

@@ -24,6 +24,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // The generator of seeded bars is all the exchange takes from the connectors: it must not share a parser with them.
     ("sigc-sim", &["sigc-connectors", "sigc-market"]),
     ("sigc-sink-dynamodb", &["sigc-connectors", "sigc-runtime", "sigc-catalog", "sigc-market"]),
+    ("sigc-sink-http", &["sigc-connectors", "sigc-runtime", "sigc-catalog", "sigc-market"]),
     // Servers and a faulty network, for tests only.
     ("sigc-testbed", &[]),
 ];

@@ -123,16 +123,38 @@ const QUOTA: u32 = 201;
 /// # Errors
 /// The server's exception, by what can be done about it.
 pub fn check(status: u16, header: &dyn Fn(&str) -> Option<String>, body: &[u8]) -> Result<(), Refusal> {
+    let exception = exception_in(header, body);
+    match (status, exception) {
+        (200..=299, None) => Ok(()),
+        (_, Some(Exception { code: QUOTA, .. })) | (429, _) => Err(Refusal::TooMany { after_ms: None, banned: false }),
+        (_, Some(e)) if e.lasts() => Err(Refusal::BadRequest { reason: e.reason }),
+        (_, Some(e)) => Err(Refusal::Server { status, reason: e.reason }),
+        (408 | 500.., None) => Err(Refusal::Server { status, reason: words(body) }),
+        (_, None) => Err(Refusal::BadRequest { reason: format!("status {status}: {}", words(body)) }),
+    }
+}
+
+/// What a server says instead of doing what it was asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exception {
+    /// Its number: 60 is a table that is not there.
+    pub code: u32,
+    /// The server's words, shortened.
+    pub reason: String,
+}
+
+impl Exception {
+    /// True if the same query meets it again however often it is asked.
+    pub fn lasts(&self) -> bool {
+        LASTING.contains(&self.code)
+    }
+}
+
+/// The exception of an answer, if it is one. `header` looks a header up by its lower-case name.
+pub fn exception_in(header: &dyn Fn(&str) -> Option<String>, body: &[u8]) -> Option<Exception> {
     let code = header("x-clickhouse-exception-code").and_then(|code| code.trim().parse().ok());
     let (told, said) = exception(body).unzip();
-    let reason = || words(said.unwrap_or(body));
-    match (status, code.or(told)) {
-        (200..=299, None) => Ok(()),
-        (_, Some(QUOTA)) | (429, _) => Err(Refusal::TooMany { after_ms: None, banned: false }),
-        (_, Some(code)) if LASTING.contains(&code) => Err(Refusal::BadRequest { reason: reason() }),
-        (_, Some(_)) | (408 | 500.., None) => Err(Refusal::Server { status, reason: reason() }),
-        (_, None) => Err(Refusal::BadRequest { reason: format!("status {status}: {}", reason()) }),
-    }
+    Some(Exception { code: code.or(told)?, reason: words(said.unwrap_or(body)) })
 }
 
 /// The code and the text of `Code: 60. DB::Exception: ...` at the beginning of a line: an exception after the first

@@ -15,6 +15,8 @@ pub mod answer;
 pub mod query;
 pub mod step;
 
+pub(crate) use query::{is_name, quoted};
+
 use sigc_catalog::Args;
 use sigc_market::{Interval, Symbol, Ts};
 

@@ -66,7 +66,7 @@ impl Table {
 }
 
 /// True for at most `parts` names with dots between them, each of letters, digits and `_`, none beginning with a digit.
-pub(super) fn is_name(text: &str, parts: usize) -> bool {
+pub(crate) fn is_name(text: &str, parts: usize) -> bool {
     let name = |part: &str| {
         let begins = part.bytes().next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_');
         begins && part.len() <= 200 && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
@@ -75,7 +75,7 @@ pub(super) fn is_name(text: &str, parts: usize) -> bool {
 }
 
 /// A name that [`is_name`] in back quotes.
-pub(super) fn quoted(name: &str) -> String {
+pub(crate) fn quoted(name: &str) -> String {
     name.split('.').map(|part| format!("`{part}`")).collect::<Vec<_>>().join(".")
 }
 
