@@ -152,7 +152,7 @@ mod tests {
     #[test]
     fn numbers_beyond_the_services_range_are_texts() {
         let is_text = |x: f64| matches!(number(x), AttributeValue::S(_));
-        for x in [1e-130, -1e-130, 9.999_999_999_999_999e125, 0.1, 107_207.2, 1.0 / 3.0, f64::EPSILON] {
+        for x in [1e-130, -1e-130, 9.999_999_999_999_99e125, 0.1, 107_207.2, 1.0 / 3.0, f64::EPSILON] {
             assert!(!is_text(x), "{x:e}");
         }
         for x in [1e126, -1e126, f64::MAX, 9.999_999_999_999_999e-131, f64::MIN_POSITIVE, 5e-324] {

@@ -81,6 +81,9 @@ enum Fate {
     Conflict,
 }
 
+/// What became of rows, by their keys.
+type Fates = HashMap<(String, i64), Fate>;
+
 /// Puts rows into a table, each once. It blocks; the client runs on a thread of its own.
 pub struct DynamoDb {
     runtime: Runtime,
@@ -95,7 +98,7 @@ pub struct DynamoDb {
     version: Option<i64>,
     /// Rows of a batch that failed which are stored nevertheless: its next attempt leaves them out, so that a batch
     /// that takes longer than an attempt may take gets done.
-    done: HashMap<(String, i64), Fate>,
+    done: Fates,
 }
 
 impl DynamoDb {
@@ -215,11 +218,11 @@ impl DynamoDb {
     }
 }
 
-/// What the requests of a batch find out together.
+/// What the requests of a batch find out together: besides the fates, one conflict in words.
 #[derive(Default)]
 struct Shared {
     stop: AtomicBool,
-    found: Mutex<(HashMap<(String, i64), Fate>, Option<String>)>,
+    found: Mutex<(Fates, Option<String>)>,
 }
 
 impl Shared {

@@ -9,7 +9,7 @@ fn bars(folder: &Path) {
     std::fs::create_dir_all(folder).expect("a folder");
     for (symbol, price) in [("BTCUSDT", 100.0), ("ETHUSDT", 50.0), ("SOLUSDT", 20.0)] {
         let mut text = "open_time,open,high,low,close,volume\n".to_owned();
-        for i in 0..200_i64 {
+        for i in 0..1_000_i64 {
             let close = price + (i as f64 * 0.7).sin();
             let open_time = 1_748_131_200_000 + i * 60_000;
             writeln!(text, "{open_time},{close},{},{},{close},1", close + 1.0, close - 1.0).expect("a text grows");

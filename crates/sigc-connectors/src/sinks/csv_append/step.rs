@@ -14,8 +14,8 @@ pub static CSV_APPEND: SinkStep = SinkStep {
         name: "sinks.csv_append",
         capability: "shared",
         summary: "appends rows to a CSV file, each once",
-        doc: "One line per row: `ts,symbol,open_time,prediction`, the further columns asked for, then `dag_name`, \
-              `frame` and `column`. Times are ISO 8601 in UTC, numbers read back to the same bits, null is an empty \
+        doc: "One line per row: `ts,symbol,open_time,prediction`, the further columns asked for, then the \
+              other fields of a record. Times are ISO 8601 in UTC, numbers read back to the same bits, null is an empty \
               cell. A row whose key stands in the file already is not written again; a last line torn by a crash is \
               cut off when the file is opened.",
         params: &[&PATH, &KEY],
