@@ -268,7 +268,8 @@ fn keys(schema: &RecordSchema, table: &Described, layout: &mut Layout, reasons: 
         ));
     }
     for name in names_in(&table.partition_key, table) {
-        if !sorted.contains(&name) && !(FOLLOWS.contains(&name) && plain.contains(&"ts")) {
+        let follows = sorted.contains(&name) || (FOLLOWS.contains(&name) && plain.contains(&"ts"));
+        if !follows {
             reasons.push(format!(
                 "it is partitioned by `{name}`, which does not follow from its sorting key: FINAL would miss a row \
                  written twice"
