@@ -16,18 +16,22 @@ use std::path::{Path, PathBuf};
 /// A sink's own timeouts end its attempts; this is added before the run gives an attempt up by itself.
 const BEHIND_TIMEOUT_MS: i64 = 20_000;
 
-/// The drivers this program was built with: those of files and processes, those with a client of their own, each
-/// behind a feature, and those of a program of one's own.
+/// The drivers this program was built with: those of files and processes, those with a client of their own, and those
+/// of a program of one's own.
 fn drivers() -> impl Iterator<Item = &'static Driver> {
-    let built: [&[&'static Driver]; _] = [
-        sigc_connectors::sinks::DRIVERS,
-        #[cfg(feature = "dynamodb")]
-        &[&sigc_sink_dynamodb::DRIVER],
-        #[cfg(any(feature = "clickhouse", feature = "webhook"))]
-        sigc_sink_http::DRIVERS,
-    ];
-    built.into_iter().flatten().copied().chain(extension().sinks.iter().copied())
+    let built = sigc_connectors::sinks::DRIVERS.iter().chain(DYNAMODB).chain(HTTP);
+    built.copied().chain(extension().sinks.iter().copied())
 }
+
+#[cfg(feature = "dynamodb")]
+static DYNAMODB: &[&Driver] = &[&sigc_sink_dynamodb::DRIVER];
+#[cfg(not(feature = "dynamodb"))]
+static DYNAMODB: &[&Driver] = &[];
+
+#[cfg(any(feature = "clickhouse", feature = "webhook"))]
+static HTTP: &[&Driver] = sigc_sink_http::DRIVERS;
+#[cfg(not(any(feature = "clickhouse", feature = "webhook")))]
+static HTTP: &[&Driver] = &[];
 
 /// How sinks are opened.
 #[derive(Clone, Copy)]
