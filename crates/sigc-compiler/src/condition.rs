@@ -1,6 +1,6 @@
 //! The conditions of events: formulas whose names are columns and whose types fit.
 //!
-//! [`check`] reads the tree of the grammar against a frame's columns; [`Condition::build`] composes it of the ops that
+//! `check` reads the tree of the grammar against a frame's columns; [`Condition::build`] composes it of the ops that
 //! features are made of. Null propagates: a condition is null where a cell it reads is, `and` and `or` included, and
 //! then the event does not fire.
 
