@@ -48,6 +48,7 @@ impl fmt::Display for Op {
                 if *incomplete == crate::Incomplete::Null { write!(f, " incomplete=null") } else { Ok(()) }
             }
             Op::AsOf { x } => write!(f, "asof {x}"),
+            Op::Cross { x, f: g } => write!(f, "{} {x}", g.name()),
             Op::Model { model } => write!(f, "model {model}"),
         }
     }
