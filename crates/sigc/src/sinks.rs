@@ -17,8 +17,18 @@ const BEHIND_TIMEOUT_MS: i64 = 20_000;
 
 /// The drivers this program was built with.
 fn drivers() -> impl Iterator<Item = &'static Driver> {
-    sigc_connectors::sinks::DRIVERS.iter().copied().chain(extension().sinks.iter().copied())
+    sigc_connectors::sinks::DRIVERS
+        .iter()
+        .copied()
+        .chain(CLIENTS.iter().copied())
+        .chain(extension().sinks.iter().copied())
 }
+
+/// The drivers with a client of their own, each behind a feature.
+static CLIENTS: &[&Driver] = &[
+    #[cfg(feature = "postgres")]
+    &sigc_sink_postgres::DRIVER,
+];
 
 /// How sinks are opened.
 #[derive(Clone, Copy)]
