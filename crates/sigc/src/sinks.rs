@@ -26,6 +26,8 @@ fn drivers() -> impl Iterator<Item = &'static Driver> {
 
 /// The drivers with a client of their own, each behind a feature.
 static CLIENTS: &[&Driver] = &[
+    #[cfg(feature = "nats")]
+    &sigc_sink_nats::DRIVER,
     #[cfg(feature = "postgres")]
     &sigc_sink_postgres::DRIVER,
 ];

@@ -7,6 +7,7 @@ pub mod address;
 pub mod csv_append;
 pub mod json;
 mod line;
+pub mod nats;
 mod paths;
 pub mod postgres;
 pub mod table;
@@ -15,7 +16,7 @@ use sigc_catalog::SinkStep;
 use sigc_runtime::Driver;
 
 /// All sinks that a pipeline can name. Those with a client of their own have their drivers in crates of their own.
-pub static SINKS: &[&SinkStep] = &[&csv_append::step::CSV_APPEND, &postgres::step::POSTGRES];
+pub static SINKS: &[&SinkStep] = &[&csv_append::step::CSV_APPEND, &nats::step::NATS, &postgres::step::POSTGRES];
 
 /// The drivers of this crate.
 pub static DRIVERS: &[&Driver] = &[&csv_append::DRIVER];

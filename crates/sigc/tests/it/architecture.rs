@@ -21,6 +21,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("sigc-live", &["sigc-connectors", "sigc-journal", "sigc-runtime", "sigc-engine", "sigc-plan", "sigc-market"]),
     // The generator of seeded bars is all the exchange takes from the connectors: it must not share a parser with them.
     ("sigc-sim", &["sigc-connectors", "sigc-market"]),
+    ("sigc-sink-nats", &["sigc-runtime", "sigc-connectors", "sigc-catalog"]),
     ("sigc-sink-postgres", &["sigc-runtime", "sigc-connectors", "sigc-catalog", "sigc-market"]),
     // Servers and a faulty network, for tests only.
     ("sigc-testbed", &[]),
