@@ -34,7 +34,7 @@ pub struct Server {
 ///
 /// # Panics
 /// If the tests were not started by it: a test that needs a server must not pass without.
-fn services() -> PathBuf {
+pub fn services() -> PathBuf {
     let folder = std::env::var_os("SIGC_SERVICES").map(PathBuf::from);
     folder.expect("SIGC_SERVICES is not set: start service tests by `.ci/services cargo test ...`")
 }

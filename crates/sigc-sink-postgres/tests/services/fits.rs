@@ -113,33 +113,3 @@ fn rows_keep_their_bits_and_come_once() {
     let lost = sink.write(&rows(9..12)).expect_err("dropped");
     assert!(lost.to_string().contains("3 of 3 rows were taken and are not in the table"), "{lost}");
 }
-
-/// Prints rows/s: `cargo test ... --test services -- --ignored --nocapture`.
-#[test]
-#[ignore = "prints a table"]
-fn throughput() {
-    let world = World::start();
-    println!("{:>6} {:>12} {:>12}", "batch", "with key", "without");
-    for (batch, total) in [(1, 1_000), (100, 50_000), (1_000, 100_000)] {
-        let mut rates = Vec::new();
-        for keyed in [true, false] {
-            world.sql("DROP TABLE IF EXISTS signals");
-            let mut sink = world.open(&[create()]).expect("made");
-            if !keyed {
-                // The sink asks for the key when it opens only: without its index an insert is a plain one.
-                world.sql("ALTER TABLE signals DROP CONSTRAINT signals_pkey; CREATE RULE k AS ON DELETE TO signals DO INSTEAD NOTHING");
-            }
-            let all = rows(0..total);
-            let begun = std::time::Instant::now();
-            let mut stored = 0;
-            for rows in all.chunks(batch) {
-                match sink.write(rows) {
-                    Ok(w) => stored += w.new,
-                    Err(_) => break,
-                }
-            }
-            rates.push(stored as f64 / begun.elapsed().as_secs_f64());
-        }
-        println!("{batch:>6} {:>12.0} {:>12.0}", rates[0], rates[1]);
-    }
-}

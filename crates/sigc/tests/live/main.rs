@@ -7,7 +7,9 @@
 #![expect(clippy::print_stdout, reason = "long runs say what they saw")]
 
 mod cycles;
+#[path = "../common/exchange.rs"]
 mod exchange;
+mod fixture;
 mod kill;
 mod load;
 mod stall;
