@@ -6,7 +6,7 @@ use crate::failure::Place;
 use async_nats::{ConnectOptions, ServerAddr};
 use sigc_catalog::Args;
 use sigc_connectors::sinks::address;
-use sigc_connectors::sinks::nats::step::{CA, CREDENTIALS, NKEY, PASSWORD, TLS, TOKEN, URL, USER};
+use sigc_connectors::sinks::nats::step::{CA, CREDENTIALS, NKEY, PASSWORD, TLS, TOKEN, USER};
 use sigc_runtime::SinkError;
 use std::time::Duration;
 

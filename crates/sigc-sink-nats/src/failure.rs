@@ -1,7 +1,7 @@
 //! What an error means for the rows.
 
 use async_nats::jetstream::context::{PublishError, PublishErrorKind, RequestError, RequestErrorKind};
-use async_nats::jetstream::{ErrorCode, errors};
+use async_nats::jetstream::{Error, ErrorCode};
 use async_nats::{ConnectError, ConnectErrorKind};
 use sigc_runtime::SinkError;
 use std::error::Error as _;
@@ -84,7 +84,7 @@ impl Place {
     }
 
     /// JetStream answered with an error.
-    pub fn refused(&self, error: &errors::Error) -> SinkError {
+    pub fn refused(&self, error: &Error) -> SinkError {
         let said = format!("`{}` says: {error}", self.server);
         let code = error.error_code();
         if code == ErrorCode::JETSTREAM_NOT_ENABLED || code == ErrorCode::JETSTREAM_NOT_ENABLED_FOR_ACCOUNT {
@@ -113,7 +113,7 @@ impl Place {
 
     /// A message was not acknowledged.
     pub fn not_stored(&self, error: &PublishError) -> SinkError {
-        if let Some(said) = error.source().and_then(|e| e.downcast_ref::<errors::Error>()) {
+        if let Some(said) = error.source().and_then(|e| e.downcast_ref::<Error>()) {
             return self.refused(said);
         }
         match error.kind() {

@@ -2,7 +2,9 @@
 
 use crate::failure::Place;
 use async_nats::jetstream::ErrorCode;
-use async_nats::jetstream::context::{Context, CreateStreamErrorKind, GetStreamErrorKind, PublishErrorKind};
+use async_nats::jetstream::context::{
+    Context, CreateStreamErrorKind, GetStreamErrorKind, PublishErrorKind, RequestError,
+};
 use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::stream::{
     Config, DiscardPolicy, Info, PersistenceMode, RetentionPolicy, StorageType, Stream,
@@ -56,7 +58,7 @@ pub(crate) async fn find(context: &Context, wanted: &Wanted, place: &Place) -> R
         Err(error) => match error.kind() {
             GetStreamErrorKind::JetStream(e) if e.error_code() == ErrorCode::STREAM_NOT_FOUND => Ok(None),
             GetStreamErrorKind::JetStream(e) => Err(place.refused(&e)),
-            kind => match error.source().and_then(|e| e.downcast_ref::<async_nats::RequestError>()) {
+            kind => match error.source().and_then(|e| e.downcast_ref::<RequestError>()) {
                 Some(e) => Err(place.no_answer(e, false)),
                 None => Err(place.unavailable(format!("`{}` did not answer: {kind}", place.server), false)),
             },

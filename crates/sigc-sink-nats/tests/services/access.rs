@@ -2,7 +2,7 @@
 
 use crate::world::{World, args, probe, rows, text, try_open};
 use sigc_catalog::Value;
-use sigc_runtime::{Sink, SinkError};
+use sigc_runtime::SinkError;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};

@@ -1,7 +1,7 @@
 //! Cut connections, servers that go down, answers that are lost: a reader gets each row once and in order.
 
 use crate::world::{WINDOW, World, open, open_for, rows, set};
-use sigc_runtime::{Sink, SinkError, Written};
+use sigc_runtime::{SinkError, Written};
 use sigc_testbed::{Fault, Proxy};
 use std::time::Duration;
 

@@ -4,7 +4,7 @@ use crate::world::{World, args, open, probe, rows, text, try_open};
 use async_nats::HeaderMap;
 use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy, StorageType, SubjectTransform};
 use sigc_catalog::Value;
-use sigc_runtime::{Sink, SinkError};
+use sigc_runtime::SinkError;
 use std::time::Duration;
 
 /// Opening and looking fail alike, with a reason that has `part`.

@@ -3,7 +3,7 @@
 use crate::world::{SYMBOLS, World, open, open_for, row, rows, text, try_open, value};
 use async_nats::HeaderMap;
 use sigc_catalog::Value;
-use sigc_runtime::{Sink, Written};
+use sigc_runtime::Written;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Somebody else's messages go into the stream between the rows of a batch.
