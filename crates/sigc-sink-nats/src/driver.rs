@@ -1,248 +1,136 @@
 //! Opens, looks, publishes.
 
+use crate::address::Servers;
+use crate::connection::Connection;
 use crate::failure::Place;
+use crate::message::largest;
 use crate::publish::{Known, Route};
-use crate::stream::{Wanted, check, find, missing};
-use async_nats::connection::State;
-use async_nats::jetstream::context::{Context, ContextBuilder, CreateStreamErrorKind};
+use crate::stream::{Sizes, Wanted, check, create, find, missing, refuses};
 use async_nats::jetstream::stream::Stream;
-use async_nats::{Client, ConnectOptions, Event, ServerError};
 use sigc_catalog::{Args, TIMEOUT_MS};
 use sigc_connectors::sinks::address;
-use sigc_connectors::sinks::nats::step::{
-    CA, CREATE, CREDENTIALS, DUPLICATE_WINDOW_S, NATS, NKEY, PASSWORD, REPLICAS, STREAM, SUBJECT, TLS, TOKEN, URL, USER,
-};
+use sigc_connectors::sinks::nats::step::{CREATE, NATS, REPLICAS, STREAM, SUBJECT, URL};
 use sigc_connectors::sinks::nats::subject::Template;
 use sigc_runtime::{Driver, Opened, Opening, Record, RecordSchema, Sink, SinkError, Written};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::cell::Cell;
 use std::time::Duration;
-use tokio::runtime::Runtime;
+use tokio::time::Instant;
 
 /// The driver.
 pub static DRIVER: Driver = Driver { step: &NATS, open, probe };
 
 fn open(opening: &Opening<'_>) -> Result<Opened, SinkError> {
     let mut sink = Nats::new(opening)?;
-    let create = opening.args.get(&CREATE);
-    let notes = sink.attempt(async |p: &mut Parts, _| {
-        let connected = p.connect().await?;
-        let mut notes = Vec::new();
-        let stream = match find(&connected.context, &p.wanted, &p.place).await? {
-            Some(stream) => stream,
-            None if create => {
-                notes.push(format!("made the stream `{}` on `{}`", p.wanted.name, p.place.server));
-                connected.context.create_stream(p.wanted.config()).await.map_err(|e| match e.kind() {
-                    CreateStreamErrorKind::JetStream(e) => p.place.refused(&e),
-                    kind => p.place.unavailable(format!("`{}` did not answer: {kind}", p.place.server), false),
-                })?
-            }
-            None => return Err(missing(&p.wanted, &p.place)),
-        };
-        check(&stream.cached_info().config, &p.wanted, &p.schema, &p.place)?;
-        p.known = Known::of(stream.cached_info().state.last_sequence);
-        p.open = Some((connected, stream));
-        Ok(notes)
-    })?;
+    let until = sink.parts.until();
+    let connection = sink.parts.connect(until)?;
+    let mut notes = Vec::new();
+    let stream = sink.parts.run(&connection, until, sink.parts.ready(&connection, &mut notes))?;
+    sink.open = Some((connection, stream));
     Ok(Opened { sink: Box::new(sink), notes })
 }
 
 /// Does what [`open`] does, but makes no stream.
 fn probe(opening: &Opening<'_>) -> Result<Vec<String>, SinkError> {
-    let mut sink = Nats::new(opening)?;
-    let create = opening.args.get(&CREATE);
-    sink.attempt(async |p: &mut Parts, _| {
-        let connected = p.connect().await?;
-        let mut lines = vec![format!("`{}` lets this user in", p.place.server)];
-        match find(&connected.context, &p.wanted, &p.place).await? {
-            Some(stream) => {
-                let info = stream.cached_info();
-                check(&info.config, &p.wanted, &p.schema, &p.place)?;
-                lines.push(format!(
-                    "the stream `{}` keeps rows and has {} messages",
-                    p.wanted.name, info.state.messages
-                ));
+    let parts = Nats::new(opening)?.parts;
+    let until = parts.until();
+    let connection = parts.connect(until)?;
+    let mut lines = vec![format!("`{}` lets this user in", parts.place.server)];
+    parts.run(&connection, until, async {
+        let (context, wanted) = (&connection.context, &parts.wanted);
+        let Some(stream) = find(context, wanted, &parts.place).await? else {
+            if parts.args.get(&CREATE) {
+                lines.push(format!("there is no stream `{}`; the run will make it", wanted.name));
+                return Ok(());
             }
-            None if create => lines.push(format!("the stream `{}` will be made", p.wanted.name)),
-            None => return Err(missing(&p.wanted, &p.place)),
-        }
-        Ok(lines)
-    })
+            return Err(missing(wanted, &parts.place));
+        };
+        let info = stream.cached_info();
+        lines.push(format!("the stream `{}` keeps rows and has {} messages", wanted.name, info.state.messages));
+        lines.extend(parts.fits(&connection, &stream).await?);
+        lines.push("rows may be written: the server refused a message that it had to refuse".to_owned());
+        Ok(())
+    })?;
+    Ok(lines)
 }
 
 /// Publishes rows, each once and in order per series.
 struct Nats {
-    /// `None` once it is closed.
-    runtime: Option<Runtime>,
-    timeout_ms: u32,
     parts: Parts,
+    known: Known,
+    open: Option<(Connection, Stream)>,
 }
 
+/// What stays the same.
 struct Parts {
-    url: String,
-    options: Box<dyn Fn() -> Result<ConnectOptions, SinkError> + Send>,
+    args: Args,
+    servers: Servers,
     wanted: Wanted,
     schema: RecordSchema,
     place: Place,
     timeout: Duration,
-    known: Known,
-    open: Option<(Connected, Stream)>,
-}
-
-/// A connection.
-struct Connected {
-    client: Client,
-    context: Context,
-    /// The last permission that the server said is missing: it answers such a request in no other way.
-    refusal: Arc<Mutex<Option<String>>>,
 }
 
 impl Nats {
     fn new(opening: &Opening<'_>) -> Result<Nats, SinkError> {
         let args = opening.args;
-        let timeout_ms = args.get(&TIMEOUT_MS);
-        let timeout = Duration::from_millis(u64::from(timeout_ms));
         let name = args.get(&STREAM);
-        let place = Place { sink: format!("nats `{name}`"), server: address::shown(&args.get(&URL)) };
+        let url = args.get(&URL);
+        let place = Place { sink: format!("nats `{name}`"), server: address::shown(&url) };
+        let servers = Servers::read(&url, &place)?;
         let template = Template::parse(&args.get(&SUBJECT))
             .map_err(|reason| place.unfit(reason, "write `signals.{dag_name}.{frame}.{column}.{symbol}`"))?;
-        let wanted = Wanted {
-            name,
-            template,
-            window: Duration::from_secs(u64::from(args.get(&DUPLICATE_WINDOW_S))),
-            replicas: args.get(&REPLICAS) as usize,
-        };
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .thread_name("sigc-nats")
-            .enable_all()
-            .build()
-            .map_err(|e| place.unavailable(format!("the system has no thread for it: {e}"), false))?;
-        let (options_args, options_place) = (args.clone(), place.clone());
-        let parts = Parts {
-            url: args.get(&URL),
-            options: Box::new(move || options(&options_args, &options_place, timeout)),
-            wanted,
-            schema: opening.schema.clone(),
-            place,
-            timeout,
-            known: Known::default(),
-            open: None,
-        };
-        Ok(Nats { runtime: Some(runtime), timeout_ms, parts })
-    }
-
-    /// One attempt, within the time it may take. `sent` is to be set once rows are on their way.
-    fn attempt<T>(
-        &mut self,
-        work: impl AsyncFnOnce(&mut Parts, &mut bool) -> Result<T, SinkError>,
-    ) -> Result<T, SinkError> {
-        let Some(runtime) = &self.runtime else {
-            return Err(self.parts.place.unavailable("it is closed".to_owned(), false));
-        };
-        let (parts, mut sent) = (&mut self.parts, false);
-        let limit = Duration::from_millis(u64::from(self.timeout_ms));
-        let result = runtime.block_on(async { tokio::time::timeout(limit, work(parts, &mut sent)).await.ok() });
-        let mut result = result.unwrap_or_else(|| {
-            let reason = format!("`{}` did not answer within {} ms", self.parts.place.server, self.timeout_ms);
-            Err(self.parts.place.unavailable(reason, sent))
-        });
-        if let Err(error) = &mut result {
-            let refusal = self.parts.open.as_ref().and_then(|(c, _)| c.refusal());
-            if let (SinkError::Unavailable { .. }, Some(said)) = (&*error, refusal) {
-                let help = "permit the user to publish to the rows' subjects and to `$JS.API.STREAM.>`, and to subscribe \
-                            to `_INBOX.>`";
-                *error = self.parts.place.denied(format!("`{}` says: {said}", self.parts.place.server), help);
-            }
-            // What is last of each subject is read again, over a new connection.
-            self.parts.open = None;
-            self.parts.known = Known::default();
-        }
-        result
-    }
-}
-
-impl Connected {
-    fn refusal(&self) -> Option<String> {
-        self.refusal.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let wanted = Wanted { name, template, replicas: args.get(&REPLICAS) as usize };
+        let timeout = Duration::from_millis(u64::from(args.get(&TIMEOUT_MS)));
+        let parts = Parts { args: args.clone(), servers, wanted, schema: opening.schema.clone(), place, timeout };
+        Ok(Nats { parts, known: Known::default(), open: None })
     }
 }
 
 impl Parts {
-    async fn connect(&self) -> Result<Connected, SinkError> {
-        let refusal = Arc::new(Mutex::new(None));
-        let heard = Arc::clone(&refusal);
-        let options = (self.options)()?.event_callback(move |event| {
-            if let Event::ServerError(ServerError::Other(said)) = event
-                && said.to_lowercase().contains("permissions violation")
-            {
-                *heard.lock().unwrap_or_else(PoisonError::into_inner) = Some(said);
+    /// The end of an attempt that begins now.
+    fn until(&self) -> Instant {
+        Instant::now() + self.timeout
+    }
+
+    fn connect(&self, until: Instant) -> Result<Connection, SinkError> {
+        Connection::open(&self.servers, &self.args, &self.place, until)
+    }
+
+    /// Work that stores no rows.
+    fn run<T>(
+        &self,
+        connection: &Connection,
+        until: Instant,
+        work: impl Future<Output = Result<T, SinkError>>,
+    ) -> Result<T, SinkError> {
+        connection.run(&self.place, self.timeout, until, || false, work)
+    }
+
+    /// The stream, made where that is wanted.
+    async fn ready(&self, connection: &Connection, notes: &mut Vec<String>) -> Result<Stream, SinkError> {
+        let (context, wanted) = (&connection.context, &self.wanted);
+        let stream = match find(context, wanted, &self.place).await? {
+            Some(stream) => stream,
+            None if self.args.get(&CREATE) => {
+                let stream = create(context, wanted, &self.place).await?;
+                notes.push(format!("made the stream `{}` on `{}`", wanted.name, self.place.server));
+                stream
             }
-            async {}
-        });
-        let servers: Vec<&str> = self.url.split(',').map(str::trim).collect();
-        let client = options.connect(servers).await.map_err(|e| self.place.no_connection(&e))?;
-        let context = ContextBuilder::new().timeout(self.timeout).ack_timeout(self.timeout).build(client.clone());
-        Ok(Connected { client, context, refusal })
-    }
-
-    async fn write(&mut self, rows: &[Record], sent: &mut bool) -> Result<Written, SinkError> {
-        if self.open.as_ref().is_some_and(|(c, _)| c.client.connection_state() != State::Connected) {
-            self.open = None;
-            self.known = Known::default();
-        }
-        if self.open.is_none() {
-            let connected = self.connect().await?;
-            let stream = find(&connected.context, &self.wanted, &self.place).await?;
-            let stream = stream.ok_or_else(|| missing(&self.wanted, &self.place))?;
-            check(&stream.cached_info().config, &self.wanted, &self.schema, &self.place)?;
-            self.known = Known::of(stream.cached_info().state.last_sequence);
-            self.open = Some((connected, stream));
-        }
-        let Some((connected, stream)) = &self.open else { return Ok(Written::default()) };
-        let route = Route {
-            context: &connected.context,
-            stream,
-            name: &self.wanted.name,
-            template: &self.wanted.template,
-            schema: &self.schema,
-            place: &self.place,
+            None => return Err(missing(wanted, &self.place)),
         };
-        self.known.write(&route, rows, sent).await
+        notes.extend(self.fits(connection, &stream).await?);
+        Ok(stream)
     }
-}
 
-fn options(args: &Args, place: &Place, timeout: Duration) -> Result<ConnectOptions, SinkError> {
-    let mut options = ConnectOptions::new().name("sigc").connection_timeout(timeout).request_timeout(Some(timeout));
-    if let (Some(user), Some(password)) = (args.get(&USER), args.get(&PASSWORD)) {
-        options = options.user_and_password(user, password);
+    /// Makes sure that the stream keeps rows and takes them.
+    async fn fits(&self, connection: &Connection, stream: &Stream) -> Result<Vec<String>, SinkError> {
+        let (wanted, schema, place) = (&self.wanted, &self.schema, &self.place);
+        let info = stream.cached_info();
+        let sizes = Sizes { most: largest(schema, &wanted.name), payload: connection.client.max_payload() };
+        let notes = check(info, wanted, schema, sizes, place)?;
+        refuses(&connection.context, &info.config, wanted, schema, place).await?;
+        Ok(notes)
     }
-    if let Some(token) = args.get(&TOKEN) {
-        options = options.token(token);
-    }
-    if let Some(seed) = args.get(&NKEY) {
-        options = options.nkey(seed);
-    }
-    if let Some(text) = args.get(&CREDENTIALS) {
-        // The reason could repeat a part of the file.
-        options = options.credentials(&text).map_err(|_| {
-            place.denied("`credentials` is no credentials file".to_owned(), "write `${file.PATH}` of a `.creds` file")
-        })?;
-    }
-    let url = args.get(&URL);
-    let host = |one: &str| {
-        let shown = address::shown(one);
-        shown.rsplit_once(':').map_or(shown.clone(), |(host, _)| host.to_owned())
-    };
-    let local = url.split(',').all(|one| address::is_local(&host(one)));
-    let tls = match args.get(&TLS).as_deref() {
-        Some("disable") => false,
-        Some(_) => true,
-        None => !local || url.contains("tls://"),
-    };
-    if let Some(ca) = args.get(&CA) {
-        options = options.add_root_certificates(ca.into());
-    }
-    Ok(options.require_tls(tls))
 }
 
 impl Sink for Nats {
@@ -250,36 +138,48 @@ impl Sink for Nats {
         if rows.is_empty() {
             return Ok(Written::default());
         }
-        self.attempt(async |parts: &mut Parts, sent: &mut bool| parts.write(rows, sent).await)
+        let (parts, until) = (&self.parts, self.parts.until());
+        let (connection, stream) = match self.open.take().filter(|(c, _)| c.is_whole()) {
+            Some(open) => open,
+            None => {
+                self.known.doubt();
+                let connection = parts.connect(until)?;
+                let stream = parts.run(&connection, until, parts.ready(&connection, &mut Vec::new()))?;
+                (connection, stream)
+            }
+        };
+        let (known, sent) = (&self.known, Cell::new(false));
+        let route = Route {
+            context: &connection.context,
+            stream: &stream,
+            name: &parts.wanted.name,
+            template: &parts.wanted.template,
+            schema: &parts.schema,
+            place: &parts.place,
+        };
+        let work = known.write(&route, rows, &sent);
+        let written = connection.run(&parts.place, parts.timeout, until, || sent.get(), work);
+        match written {
+            Ok(_) => self.open = Some((connection, stream)),
+            // What is last of each subject is read again, over a new connection.
+            Err(_) => self.known.doubt(),
+        }
+        written
     }
 
-    /// Every message of a batch is acknowledged when `write` returns.
+    /// Every message of a batch is confirmed when `write` returns.
     fn flush(&mut self) -> Result<(), SinkError> {
         Ok(())
     }
 
     fn close(mut self: Box<Self>) -> Result<(), SinkError> {
-        let Some(runtime) = self.runtime.take() else { return Ok(()) };
-        if let Some((connected, _)) = self.parts.open.take() {
-            let limit = Duration::from_millis(u64::from(self.timeout_ms));
-            // Says goodbye; everything was acknowledged before.
-            runtime.block_on(async { tokio::time::timeout(limit, connected.client.drain()).await.ok() });
+        if let Some((connection, _)) = self.open.take() {
+            connection.close(self.parts.timeout);
         }
-        runtime.shutdown_background();
         Ok(())
     }
 
     fn describe(&self) -> String {
         self.parts.place.sink.clone()
-    }
-}
-
-impl Drop for Nats {
-    fn drop(&mut self) {
-        self.parts.open = None;
-        if let Some(runtime) = self.runtime.take() {
-            // Waits for nobody: a sink may be dropped while an attempt hangs.
-            runtime.shutdown_background();
-        }
     }
 }

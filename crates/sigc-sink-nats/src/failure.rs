@@ -1,10 +1,20 @@
 //! What an error means for the rows.
 
-use async_nats::ConnectErrorKind;
 use async_nats::jetstream::context::{PublishError, PublishErrorKind, RequestError, RequestErrorKind};
-use async_nats::jetstream::{ErrorCode, errors};
+use async_nats::jetstream::{Error, ErrorCode};
+use async_nats::{ConnectError, ConnectErrorKind};
 use sigc_runtime::SinkError;
 use std::error::Error as _;
+use std::time::Duration;
+
+const TLS_HELP: &str = "make the server's certificate one that this machine trusts (`ca: PATH` names who signed it) and that \
+                        is made out to the host of `url`; `tls: disable` does without TLS";
+
+/// Whether TLS could not be agreed upon: another attempt will not do better.
+fn is_of_tls(error: &ConnectError) -> bool {
+    let io = error.source().and_then(|e| e.downcast_ref::<std::io::Error>());
+    io.and_then(std::io::Error::get_ref).is_some_and(|e| e.is::<async_nats::rustls::Error>())
+}
 
 /// Who failed.
 #[derive(Debug, Clone)]
@@ -31,23 +41,33 @@ impl Place {
         SinkError::Unfit { sink: self.sink.clone(), reason, help: help.into() }
     }
 
+    /// No answer within the time that an attempt may take.
+    pub fn silent(&self, limit: Duration, unknown: bool) -> SinkError {
+        self.unavailable(format!("`{}` did not answer within {} ms", self.server, limit.as_millis()), unknown)
+    }
+
+    /// The server says that this user may not do something.
+    pub fn forbidden(&self, said: &str) -> SinkError {
+        self.denied(
+            format!("`{}` says: {said}", self.server),
+            "permit the user to publish to the rows' subjects, `$JS.API.STREAM.INFO.STREAM` and \
+             `$JS.API.STREAM.MSG.GET.STREAM` (with `create`, `$JS.API.STREAM.CREATE.STREAM`), and to subscribe to `_INBOX.>`",
+        )
+    }
+
     /// No connection.
-    pub fn no_connection(&self, error: &async_nats::ConnectError) -> SinkError {
+    pub fn no_connection(&self, error: &ConnectError) -> SinkError {
         let cause = error.source().map_or_else(String::new, |e| format!(": {e}"));
-        let reason = format!("no connection to `{}`: {}{cause}", self.server, error.kind());
+        let reason = format!("no connection to `{}`{cause}", self.server);
         match error.kind() {
             ConnectErrorKind::Authentication | ConnectErrorKind::AuthorizationViolation => self.denied(
-                format!("`{}` does not let this user in: {}", self.server, error.kind()),
+                format!("`{}` does not let this user in", self.server),
                 "check `user` and `password`, `token`, `nkey` or `credentials`",
             ),
-            ConnectErrorKind::ServerParse => {
-                self.denied("`url` cannot be read".to_owned(), "write `nats://HOST:4222`, several with commas between")
-            }
-            ConnectErrorKind::Tls => self.denied(
-                reason,
-                "make the server's certificate one that this machine trusts (`ca: PATH` names who signed it) and that is \
-                 made out to the host of `url`; `tls: disable` does without TLS",
-            ),
+            ConnectErrorKind::Tls => self.denied(reason, TLS_HELP),
+            // A certificate that is not trusted comes as an error of the connection.
+            ConnectErrorKind::Io if is_of_tls(error) => self.denied(reason, TLS_HELP),
+            kind if cause.is_empty() => self.unavailable(format!("{reason}: {kind}"), false),
             _ => self.unavailable(reason, false),
         }
     }
@@ -64,7 +84,7 @@ impl Place {
     }
 
     /// JetStream answered with an error.
-    pub fn refused(&self, error: &errors::Error) -> SinkError {
+    pub fn refused(&self, error: &Error) -> SinkError {
         let said = format!("`{}` says: {error}", self.server);
         let code = error.error_code();
         if code == ErrorCode::JETSTREAM_NOT_ENABLED || code == ErrorCode::JETSTREAM_NOT_ENABLED_FOR_ACCOUNT {
@@ -76,8 +96,16 @@ impl Place {
         if code == ErrorCode::STREAM_NOT_MATCH || code == ErrorCode::STREAM_NOT_FOUND {
             return self.unfit(said, "another stream takes these subjects, or this one is gone: `sigc check --online`");
         }
-        // No leader, no space, too many messages: somebody will see to it, and the rows wait.
-        if error.code() >= 500 || code == ErrorCode::STREAM_STORE_FAILED {
+        if code == ErrorCode::STREAM_STORE_FAILED {
+            return self.unavailable(
+                format!("the stream is full or cannot be written, and the rows wait until there is space: {said}"),
+                false,
+            );
+        }
+        // No leader, no space on the disk, too much to do: somebody will see to it, and the rows wait.
+        let busy =
+            [ErrorCode::STREAM_TOO_MANY_REQUESTS, ErrorCode::CLUSTER_NOT_AVAILABLE, ErrorCode::INSUFFICIENT_RESOURCES];
+        if error.code() >= 500 || busy.contains(&code) {
             return self.unavailable(said, false);
         }
         self.denied(said, "look at the stream's limits and this user's permissions, then start the run again")
@@ -85,7 +113,7 @@ impl Place {
 
     /// A message was not acknowledged.
     pub fn not_stored(&self, error: &PublishError) -> SinkError {
-        if let Some(said) = error.source().and_then(|e| e.downcast_ref::<errors::Error>()) {
+        if let Some(said) = error.source().and_then(|e| e.downcast_ref::<Error>()) {
             return self.refused(said);
         }
         match error.kind() {

@@ -1,52 +1,35 @@
 //! Sends a batch, and finds out what was stored.
 //!
 //! What must stay true:
-//! - a message is accepted only behind the message that was last of its subject when it was made, so for each subject
-//!   the rows that are stored are the first ones of those that were sent, in order;
+//! - a message is accepted only behind the message that was last of its subject when it was made, and of each subject
+//!   one message is on its way at a time. So a subject has its rows once and in order, whatever a server or a
+//!   connection delivers late: a late message is either the next row of its subject, or it is refused;
 //! - what is last of a subject is read from the stream before the first row and after anything that left it in doubt;
-//! - a row that is not newer than the last of its subject is there already.
+//! - a row that is not newer than the last of its subject is looked for among those before it. It is there, or it cannot
+//!   be stored in order any more, and that is an error.
 //!
-//! Several rows of one subject can be on their way at once: the sequence number of each is guessed to be the one behind
-//! the row sent before. A wrong guess is refused by the server and costs a round trip, nothing else.
+//! Numbers of messages are not guessed to have several rows of one subject on their way at once: one message of
+//! somebody else in the stream shifts them, and a guess that then fits by accident would leave a row out.
 
 use crate::failure::Place;
-use crate::message::{BITS, TS, bits, message, subject};
+use crate::message::{Stored, message, subject};
 use async_nats::jetstream::ErrorCode;
-use async_nats::jetstream::context::{Context, PublishErrorKind};
-use async_nats::jetstream::stream::{LastRawMessageErrorKind, Stream};
-use futures_util::{StreamExt, TryStreamExt, stream};
-use sigc_connectors::sinks::nats::subject::Template;
+use async_nats::jetstream::context::{Context, PublishError, PublishErrorKind};
+use async_nats::jetstream::stream::{RawMessageError, RawMessageErrorKind, Stream};
+use futures_util::{StreamExt, stream};
+use sigc_connectors::sinks::nats::subject::{Cover, Template, cover};
 use sigc_runtime::{Record, RecordSchema, SinkError, Written};
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::error::Error as _;
+use std::time::Duration;
 
-/// Messages on their way at once; the server's answers to them fit into the client's buffers.
-const IN_FLIGHT: usize = 1_000;
-/// Requests for the last message of a subject at once.
-const LOOK_UPS: usize = 64;
-/// After a wrong guess so many batches go without guesses: somebody else writes to the stream.
-const CAUTIOUS_BATCHES: u32 = 100;
-/// Waves in a row that store nothing.
-const MOST_VAIN: u32 = 5;
-
-/// The last message of a subject.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Last {
-    /// Its number in the stream; 0 if the subject has none.
-    sequence: u64,
-    /// Its row's label; the least if there is none.
-    ts: i64,
-    /// Its prediction's bits.
-    bits: String,
-}
-
-/// What is known of a stream.
-#[derive(Debug, Default)]
-pub(crate) struct Known {
-    last: HashMap<String, Last>,
-    /// The number of the stream's last message, as far as it is known.
-    sequence: u64,
-    cautious: u32,
-}
+/// Series that are written at once, each with one message on its way.
+const AT_ONCE: usize = 512;
+/// Attempts in a row of one message that find another last message of the subject.
+const MOST_VAIN: u32 = 20;
+/// The wait after such an attempt grows by this.
+const VAIN: Duration = Duration::from_millis(5);
 
 /// Where rows go.
 pub(crate) struct Route<'a> {
@@ -58,188 +41,306 @@ pub(crate) struct Route<'a> {
     pub place: &'a Place,
 }
 
+/// What became of a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    New,
+    Duplicate,
+    Conflict,
+}
+
+/// What is known of a subject.
+#[derive(Debug, Default)]
+struct Series {
+    /// Its newest rows, newest first, without a gap; empty if the subject has none.
+    rows: Vec<Stored>,
+    /// `rows` begins with what is last of the subject.
+    current: bool,
+    /// The label of the newest row that the server confirmed.
+    confirmed: Option<i64>,
+}
+
+/// What is known of a stream.
+#[derive(Debug, Default)]
+pub(crate) struct Known {
+    series: RefCell<HashMap<String, Series>>,
+    /// Rows of a batch that failed which are stored nevertheless: its next attempt leaves them out, so that a batch that
+    /// takes longer than an attempt may take gets done.
+    done: RefCell<HashMap<(String, i64), Fate>>,
+}
+
+/// A subject and its rows of a batch, in order.
+type Group<'r> = (String, Vec<&'r Record>);
+
 impl Known {
-    /// What is known of a stream whose last message has this number.
-    pub fn of(sequence: u64) -> Known {
-        Known { sequence, ..Known::default() }
+    /// After anything that leaves in doubt what is last of the subjects.
+    pub fn doubt(&mut self) {
+        self.series.get_mut().values_mut().for_each(|s| s.current = false);
     }
 
     /// Stores rows. `sent` is set once one may have reached the server.
-    pub async fn write(&mut self, route: &Route<'_>, rows: &[Record], sent: &mut bool) -> Result<Written, SinkError> {
-        let mut written = Written::default();
-        let of = |row| subject(route.template, route.schema, row).map(|s| (row, s));
-        let mut pending: Vec<(&Record, String)> = rows.iter().filter_map(of).collect();
-        let mut vain = 0;
-        self.cautious = self.cautious.saturating_sub(1);
-        let mut guesses = self.cautious == 0;
-        while !pending.is_empty() {
-            self.look_up(route, &pending).await?;
-            pending.retain(|(row, subject)| self.is_new(row, subject, &mut written));
-            let (wave, rest) = self.wave(pending, guesses);
-            if wave.is_empty() {
-                break;
-            }
-            let n_new = written.new;
-            pending = self.send(route, wave, &mut written, sent).await?;
-            if !pending.is_empty() {
-                (guesses, self.cautious) = (false, CAUTIOUS_BATCHES);
-            }
-            pending.extend(rest);
-            vain = if written.new > n_new { 0 } else { vain + 1 };
-            if vain > MOST_VAIN {
-                let reason = format!("somebody else writes to the subjects of `{}`", route.name);
-                return Err(route.place.unavailable(reason, true));
-            }
-        }
-        Ok(written)
+    pub async fn write(&self, route: &Route<'_>, rows: &[Record], sent: &Cell<bool>) -> Result<Written, SinkError> {
+        let groups = groups(route, rows)?;
+        let stop = &Cell::new(false);
+        let all = stream::iter(&groups).map(|group| async move {
+            let result = self.write_series(route, group, sent, stop).await;
+            stop.set(stop.get() || result.is_err());
+            result
+        });
+        // The first error says what is wrong.
+        let all = all.buffer_unordered(AT_ONCE);
+        all.fold(Ok(()), |first: Result<(), SinkError>, next| async { first.and(next) }).await?;
+        Ok(self.count(&groups))
     }
 
-    /// Reads the last messages of subjects that are not known.
-    async fn look_up(&mut self, route: &Route<'_>, pending: &[(&Record, String)]) -> Result<(), SinkError> {
-        let mut unknown: Vec<&str> =
-            pending.iter().map(|(_, s)| s.as_str()).filter(|s| !self.last.contains_key(*s)).collect();
-        unknown.sort_unstable();
-        unknown.dedup();
-        let found: Vec<(String, Last)> = stream::iter(unknown)
-            .map(async |subject| Ok::<_, SinkError>((subject.to_owned(), last_of(route, subject).await?)))
-            .buffer_unordered(LOOK_UPS)
-            .try_collect()
-            .await?;
-        self.last.extend(found);
+    /// Stores the rows of a series, one after the other.
+    async fn write_series(
+        &self,
+        route: &Route<'_>,
+        (subject, rows): &Group<'_>,
+        sent: &Cell<bool>,
+        stop: &Cell<bool>,
+    ) -> Result<(), SinkError> {
+        for row in rows {
+            let key = (subject.clone(), row.ts.millis());
+            if self.done.borrow().contains_key(&key) {
+                continue;
+            }
+            if stop.get() {
+                return Ok(());
+            }
+            let fate = self.store(route, subject, row, sent).await?;
+            self.done.borrow_mut().insert(key, fate);
+        }
         Ok(())
     }
 
-    /// Whether a row is newer than the last of its subject; counts it otherwise.
-    fn is_new(&self, row: &Record, subject: &str, written: &mut Written) -> bool {
-        let Some(last) = self.last.get(subject) else { return true };
-        let ts = row.ts.millis();
-        if ts > last.ts {
-            return true;
-        }
-        written.duplicates += 1;
-        written.conflicts += usize::from(ts == last.ts && bits(row.value) != last.bits);
-        false
-    }
-
-    /// The rows to send now, each with the number its subject's last message should have, and the rest.
-    fn wave<'r>(
+    async fn store(
         &self,
-        pending: Vec<(&'r Record, String)>,
-        guesses: bool,
-    ) -> (Vec<Ready<'r>>, Vec<(&'r Record, String)>) {
-        let (mut wave, mut rest) = (Vec::new(), Vec::new());
-        let mut guessed: HashMap<String, (u64, i64)> = HashMap::new();
-        for (row, subject) in pending {
-            let before = guessed.get(&subject).copied();
-            let newer = before.is_none_or(|(_, ts)| row.ts.millis() > ts);
-            let full = wave.len() >= IN_FLIGHT || (!guesses && before.is_some()) || !newer;
-            if full {
-                // No newer row of its subject goes before it: they wait as well, or it is a repetition.
-                rest.push((row, subject));
-                continue;
-            }
-            let expected = before.map_or_else(|| self.last.get(&subject).map_or(0, |l| l.sequence), |(n, _)| n);
-            guessed.insert(subject.clone(), (self.sequence + wave.len() as u64 + 1, row.ts.millis()));
-            wave.push(Ready { row, subject, expected });
-        }
-        (wave, rest)
-    }
-
-    /// Sends a wave and takes the answers; gives back the rows that were not stored because a guess was wrong.
-    async fn send<'r>(
-        &mut self,
         route: &Route<'_>,
-        wave: Vec<Ready<'r>>,
-        written: &mut Written,
-        sent: &mut bool,
-    ) -> Result<Vec<(&'r Record, String)>, SinkError> {
-        let mut answers = Vec::with_capacity(wave.len());
-        for ready in &wave {
-            let message = message(route.schema, ready.row, route.name, ready.expected);
-            *sent = true;
-            answers.push(route.context.send_publish(ready.subject.clone(), message).await);
-        }
-        let mut again = Vec::new();
-        let mut failed = None;
-        for (ready, answer) in wave.into_iter().zip(answers) {
-            let answer = match (answer, failed.is_some()) {
-                (Ok(ack), false) => ack.await,
-                (Err(e), false) => Err(e),
-                // The first error says what is wrong; what became of the others is read from the stream.
-                _ => {
-                    self.last.remove(&ready.subject);
-                    continue;
-                }
+        subject: &str,
+        row: &Record,
+        sent: &Cell<bool>,
+    ) -> Result<Fate, SinkError> {
+        let (mut vain, mut known_by_id) = (0, false);
+        loop {
+            if !self.is_current(subject) {
+                let last = last_of(route, subject).await?;
+                self.set_last(route, subject, last);
+            }
+            let last = self.last(subject);
+            if let Some(last) = last
+                && row.ts.millis() <= last.ts
+            {
+                return self.find(route, subject, row).await;
+            }
+            if known_by_id {
+                // The server confirmed it moments ago, and somebody has taken it out since.
+                return Ok(Fate::Duplicate);
+            }
+            let before = last.map_or(0, |l| l.sequence);
+            sent.set(true);
+            let published = async {
+                let message = message(route.schema, row, route.name, before);
+                route.context.send_publish(subject.to_owned(), message).await?.await
             };
-            match answer {
+            match published.await {
                 Ok(ack) if !ack.duplicate => {
-                    written.new += 1;
-                    self.sequence = self.sequence.max(ack.sequence);
-                    let last = Last { sequence: ack.sequence, ts: ready.row.ts.millis(), bits: bits(ready.row.value) };
-                    self.last.insert(ready.subject, last);
+                    self.push(subject, Stored::new(row, ack.sequence, before));
+                    return Ok(Fate::New);
                 }
-                // Known by its id. It may not be the last of its subject.
-                Ok(_) => {
-                    written.duplicates += 1;
-                    self.last.remove(&ready.subject);
-                }
-                Err(e) if is_behind(&e) => {
-                    self.last.remove(&ready.subject);
-                    again.push((ready.row, ready.subject));
+                Ok(_) => known_by_id = true,
+                Err(e) if is_behind(&e) && vain < MOST_VAIN => {
+                    // At once the first time: usually a message that was late has come.
+                    tokio::time::sleep(VAIN * vain).await;
+                    vain += 1;
                 }
                 Err(e) => {
-                    self.last.remove(&ready.subject);
-                    failed = Some(route.place.not_stored(&e));
+                    self.with(subject, |s| s.current = false);
+                    return Err(not_stored(route, subject, &e));
+                }
+            }
+            self.with(subject, |s| s.current = false);
+        }
+    }
+
+    /// What became of a row that is not newer than the last one of its subject.
+    async fn find(&self, route: &Route<'_>, subject: &str, row: &Record) -> Result<Fate, SinkError> {
+        let ts = row.ts.millis();
+        loop {
+            let (found, oldest) = self.with(subject, |s| {
+                // Newest first: the part that is not newer than the row begins here.
+                let i = s.rows.partition_point(|r| r.ts > ts);
+                (s.rows.get(i).copied(), s.rows.last().copied())
+            });
+            let there = match (found, oldest) {
+                (Some(there), _) => Some(there),
+                (None, Some(oldest)) if oldest.before != 0 => match message_at(route, subject, oldest.before).await? {
+                    Some(older) => {
+                        self.with(subject, |s| s.rows.push(older));
+                        continue;
+                    }
+                    // The stream has dropped what was before, so whether the row was there is not to be known. What is
+                    // there is newer, so it was written or was never to be.
+                    None => return Ok(Fate::Duplicate),
+                },
+                _ => None,
+            };
+            return match there {
+                Some(there) if there.ts == ts && there.bits == row.value.to_bits() => Ok(Fate::Duplicate),
+                Some(there) if there.ts == ts => {
+                    let value = f64::from_bits(there.bits);
+                    tracing::warn!(
+                        sink = %route.place.sink,
+                        first = format!("{} at {}: {value} is there, {} came", row.symbol, row.ts, row.value),
+                        "a row is there with another value; what is there stays"
+                    );
+                    Ok(Fate::Conflict)
+                }
+                _ => Err(route.place.unfit(
+                    format!("`{subject}` has later rows, and none of {}: a stream keeps its order", row.ts),
+                    "give these rows a stream or a `subject` of their own, or purge the subject and write all of it",
+                )),
+            };
+        }
+    }
+
+    fn with<T>(&self, subject: &str, work: impl FnOnce(&mut Series) -> T) -> T {
+        let mut all = self.series.borrow_mut();
+        match all.get_mut(subject) {
+            Some(series) => work(series),
+            None => work(all.entry(subject.to_owned()).or_default()),
+        }
+    }
+
+    fn is_current(&self, subject: &str) -> bool {
+        self.with(subject, |s| s.current)
+    }
+
+    fn last(&self, subject: &str) -> Option<Stored> {
+        self.with(subject, |s| s.rows.first().copied())
+    }
+
+    /// Takes what was read as the last of a subject.
+    fn set_last(&self, route: &Route<'_>, subject: &str, last: Option<Stored>) {
+        let gone = self.with(subject, |s| {
+            // Older rows stay as they were read if nothing came behind them.
+            if s.rows.first() != last.as_ref() {
+                s.rows = last.into_iter().collect();
+            }
+            s.current = true;
+            let lost = s.confirmed.is_some_and(|c| last.is_none_or(|l| l.ts < c));
+            lost.then(|| s.confirmed.take()).flatten()
+        });
+        if let Some(ts) = gone {
+            let ts = sigc_market::Ts(ts);
+            tracing::warn!(
+                sink = %route.place.sink, subject, %ts,
+                "a row that the server had confirmed is gone from the stream: it was purged, has aged out or was lost"
+            );
+        }
+    }
+
+    /// Takes a row that was just stored. Rows come in order, so older ones need not be known any longer.
+    fn push(&self, subject: &str, stored: Stored) {
+        self.with(subject, |s| {
+            s.rows.clear();
+            s.rows.push(stored);
+            (s.current, s.confirmed) = (true, Some(stored.ts));
+        });
+    }
+
+    /// Counts a batch whose rows are all stored.
+    fn count(&self, groups: &[Group<'_>]) -> Written {
+        let mut done = self.done.take();
+        let mut written = Written::default();
+        for (subject, rows) in groups {
+            for row in rows {
+                // A row that stands twice in a batch is there already the second time.
+                match done.remove(&(subject.clone(), row.ts.millis())) {
+                    Some(Fate::New) => written.new += 1,
+                    Some(Fate::Conflict) => {
+                        written.duplicates += 1;
+                        written.conflicts += 1;
+                    }
+                    Some(Fate::Duplicate) | None => written.duplicates += 1,
                 }
             }
         }
-        match failed {
-            // The numbers behind the failure are in doubt.
-            Some(error) => {
-                for (_, subject) in again {
-                    self.last.remove(&subject);
-                }
-                Err(error)
-            }
-            None => Ok(again),
-        }
+        written
     }
 }
 
-/// A row on its way.
-struct Ready<'r> {
-    row: &'r Record,
-    subject: String,
-    expected: u64,
+fn groups<'r>(route: &Route<'_>, rows: &'r [Record]) -> Result<Vec<Group<'r>>, SinkError> {
+    let mut groups: Vec<Group<'r>> = Vec::new();
+    let mut at: HashMap<String, usize> = HashMap::new();
+    for row in rows {
+        let subject = subject(route.template, route.schema, row).ok_or_else(|| {
+            route.place.unfit(format!("there is no signal {}", row.signal), "this is a fault of the program: report it")
+        })?;
+        let group = *at.entry(subject).or_insert_with_key(|subject| {
+            groups.push((subject.clone(), Vec::new()));
+            groups.len() - 1
+        });
+        groups[group].1.push(row);
+    }
+    Ok(groups)
 }
 
 /// The subject has another last message than was expected, or one is just being stored.
-fn is_behind(error: &async_nats::jetstream::context::PublishError) -> bool {
-    use std::error::Error as _;
-    // 10164: in a cluster, while another message of the subject is under way.
-    let constant = |e: &async_nats::jetstream::Error| e.error_code() == ErrorCode(10_164);
-    error.kind() == PublishErrorKind::WrongLastSequence
-        || error.source().and_then(|e| e.downcast_ref::<async_nats::jetstream::Error>()).is_some_and(constant)
+fn is_behind(error: &PublishError) -> bool {
+    // The others are said in a cluster while another message of the subject, or this one, is under way.
+    let under_way = [
+        ErrorCode::STREAM_WRONG_LAST_SEQUENCE_CONSTANT,
+        ErrorCode::STREAM_DUPLICATE_MESSAGE_CONFLICT,
+        ErrorCode::STREAM_EXPECTED_LAST_SEQ_PER_SUBJECT_NOT_READY,
+    ];
+    let said = error.source().and_then(|e| e.downcast_ref::<async_nats::jetstream::Error>());
+    error.kind() == PublishErrorKind::WrongLastSequence || said.is_some_and(|e| under_way.contains(&e.error_code()))
 }
 
-/// Asks the stream's leader: a copy could be behind.
-async fn last_of(route: &Route<'_>, subject: &str) -> Result<Last, SinkError> {
-    match route.stream.get_last_raw_message_by_subject(subject).await {
+fn not_stored(route: &Route<'_>, subject: &str, error: &PublishError) -> SinkError {
+    let own = &route.stream.cached_info().config.subjects;
+    if error.kind() == PublishErrorKind::StreamNotFound && cover(own, subject) == Cover::None {
+        return route.place.unfit(
+            format!("the stream `{}` takes `{}`, and a row goes to `{subject}`", route.name, own.join(", ")),
+            format!("nats stream edit {} --subjects '{},{}'", route.name, own.join(","), route.template.all()),
+        );
+    }
+    if is_behind(error) {
+        let reason = format!("somebody else writes to `{subject}` all the time");
+        return route.place.unavailable(reason, false);
+    }
+    route.place.not_stored(error)
+}
+
+/// The last row of a subject. The stream's leader is asked: a copy could be behind.
+async fn last_of(route: &Route<'_>, subject: &str) -> Result<Option<Stored>, SinkError> {
+    row_of(route, subject, route.stream.get_last_raw_message_by_subject(subject).await)
+}
+
+/// The row of a message by its number; `None` if it is not there any more.
+async fn message_at(route: &Route<'_>, subject: &str, sequence: u64) -> Result<Option<Stored>, SinkError> {
+    row_of(route, subject, route.stream.get_raw_message(sequence).await)
+}
+
+type Answer = Result<async_nats::jetstream::message::StreamMessage, RawMessageError>;
+
+fn row_of(route: &Route<'_>, subject: &str, answer: Answer) -> Result<Option<Stored>, SinkError> {
+    let error = match answer {
         Ok(message) => {
-            let text = |name| message.headers.get(name).map(|v| v.as_str().to_owned());
-            let ts = text(TS).and_then(|t| t.parse().ok()).ok_or_else(|| {
-                let reason = format!("the last message of `{subject}` is no row: it has no `{TS}`");
+            let stored = Stored::read(&message).filter(|_| message.subject.as_str() == subject);
+            return stored.map(Some).ok_or_else(|| {
+                let reason = format!("message {} of `{subject}` is none of this sink's", message.sequence);
                 route.place.unfit(reason, "give the rows another `subject`, which nobody else writes to")
-            })?;
-            Ok(Last { sequence: message.sequence, ts, bits: text(BITS).unwrap_or_default() })
+            });
         }
-        Err(error) => match error.kind() {
-            LastRawMessageErrorKind::NoMessageFound => Ok(Last { sequence: 0, ts: i64::MIN, bits: String::new() }),
-            LastRawMessageErrorKind::JetStream(e) if e.error_code() == ErrorCode::NO_MESSAGE_FOUND => {
-                Ok(Last { sequence: 0, ts: i64::MIN, bits: String::new() })
-            }
-            LastRawMessageErrorKind::JetStream(e) => Err(route.place.refused(&e)),
-            kind => Err(route.place.unavailable(format!("`{}` did not answer: {kind}", route.place.server), false)),
-        },
+        Err(error) => error,
+    };
+    match error.kind() {
+        RawMessageErrorKind::NoMessageFound => Ok(None),
+        RawMessageErrorKind::JetStream(e) if e.error_code() == ErrorCode::NO_MESSAGE_FOUND => Ok(None),
+        RawMessageErrorKind::JetStream(e) => Err(route.place.refused(&e)),
+        kind => Err(route.place.unavailable(format!("`{}` did not answer: {kind}", route.place.server), false)),
     }
 }

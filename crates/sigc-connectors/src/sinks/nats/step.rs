@@ -24,12 +24,6 @@ pub const CREATE: Param<bool> = Param::bool("create", "make the stream if it is 
 /// How many copies.
 pub const REPLICAS: Param<u32> =
     Param::int("replicas", "servers that keep a copy of each row, for a stream that is made").max(5).default(1);
-/// How far back the server recognises a message id.
-pub const DUPLICATE_WINDOW_S: Param<u32> = Param::int(
-    "duplicate_window_s",
-    "seconds for which the stream must recognise a row by its message id, and does if it is made",
-)
-.default(120);
 /// Who writes.
 pub const USER: Param<Option<String>> = Param::user("user", "the user who writes").optional();
 /// With what.
@@ -66,18 +60,18 @@ pub static NATS: SinkStep = SinkStep {
         name: "sinks.nats",
         capability: "shared",
         summary: "publishes rows to a NATS JetStream stream, each once and in order per series",
-        doc: "A message is a record as JSON; its subject names the series, its headers the key: `Sigc-Ts` \
-              (milliseconds), `Sigc-Symbol`, and `Nats-Msg-Id`. A message is stored only if the last one of its \
-              subject is the one before it, so a row is stored once and in order however long an outage lasts; what \
-              was stored while answers were lost is read from the stream. The stream keeps its messages in files, by \
-              limits, and the last message of each subject for as long as an outage may last.",
+        doc: "A message is a record as JSON; its subject names the series, its headers the row: `Sigc-Ts` \
+              (milliseconds), `Sigc-Symbol`, `Sigc-Bits` and `Nats-Msg-Id`. The server stores a message only if the last \
+              one of its subject is the one before it, so a row is stored once and in order however long an outage \
+              lasts; what was stored while answers were lost is read from the stream. The stream keeps its messages \
+              in files and by limits, and the last message of each subject for as long as an outage may last. Rows of \
+              one series go one after the other, those of different series at once.",
         params: &[
             &URL,
             &STREAM,
             &SUBJECT,
             &CREATE,
             &REPLICAS,
-            &DUPLICATE_WINDOW_S,
             &USER,
             &PASSWORD,
             &TOKEN,
@@ -100,11 +94,20 @@ fn check(args: &Args) -> Vec<ArgProblem> {
     let example = "nats://HOST:4222";
     let mut problems: Vec<ArgProblem> =
         address::check(URL.name(), &args.get(&URL), &["nats", "tls"], example).into_iter().collect();
+    // A token is a user without a password.
+    let url_is_fine = problems.is_empty();
     let mut problem = |param, message: String, help: &str| {
         problems.push(ArgProblem { param, message, help: Some(help.into()) });
     };
+    let url = args.get(&URL);
+    if url_is_fine && !url.starts_with("${") && url.contains('@') {
+        problem(URL.name(), "`url` has a user or a token in it, and a pipeline file is no place for one".into(), {
+            "write `user` and `password` or `token` beside it, or the whole address as `${env.NAME}`"
+        });
+    }
     let stream = args.get(&STREAM);
-    if stream.len() > 255 || stream.contains(|c: char| c.is_whitespace() || c.is_control() || ".*>/\\".contains(c)) {
+    let of_no_name = |c: char| c.is_whitespace() || c.is_control() || ".*>/\\".contains(c);
+    if !(1..=255).contains(&stream.len()) || stream.contains(of_no_name) {
         problem(STREAM.name(), format!("`{}` is no name of a stream", stream.escape_default()), {
             "a stream's name has no spaces and none of `. * > / \\`: `SIGNALS`"
         });
@@ -133,4 +136,49 @@ fn check(args: &Args) -> Vec<ArgProblem> {
     }
     problems.extend(address::check_key(args));
     problems
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sigc_catalog::Value;
+
+    fn problems(more: &[(&'static str, &str)]) -> Vec<(&'static str, String)> {
+        let mut args = Args::new();
+        args.insert("url", Value::Text("nats://a:4222,tls://b:4222".into()));
+        args.insert("stream", Value::Text("SIGNALS".into()));
+        for (name, text) in more {
+            args.insert(name, Value::Text((*text).into()));
+        }
+        check(&args).into_iter().map(|p| (p.param, p.message)).collect()
+    }
+
+    #[test]
+    fn parameters_are_checked_together() {
+        assert_eq!(problems(&[]), []);
+        assert_eq!(
+            problems(&[("url", "${env.NATS_URL}"), ("token", "${env.T}"), ("tls", "verify"), ("ca", "a.pem")]),
+            []
+        );
+        assert_eq!(problems(&[("user", "u"), ("password", "${env.P}")]), []);
+        for (more, param, part) in [
+            (&[("url", "http://a:4222")][..], "url", "no address"),
+            (&[("url", "nats://a:4222,nats://hunter2@b:4222")], "url", "a user or a token"),
+            (&[("url", "nats://u:hunter2@b:4222")], "url", "a password"),
+            (&[("stream", "a.b")], "stream", "no name of a stream"),
+            (&[("stream", "a b")], "stream", "no name of a stream"),
+            (&[("stream", "")], "stream", "no name of a stream"),
+            (&[("subject", "signals.{symbol}")], "subject", "lacks `{dag_name}`"),
+            (&[("user", "u")], "user", "go together"),
+            (&[("password", "${env.P}")], "password", "go together"),
+            (&[("token", "${env.T}"), ("nkey", "${env.N}")], "nkey", "several ways"),
+            (&[("user", "u"), ("password", "${env.P}"), ("credentials", "${file.c}")], "credentials", "several ways"),
+            (&[("tls", "disable"), ("ca", "a.pem")], "ca", "asks for none"),
+        ] {
+            let found = problems(more);
+            let [(name, message)] = &found[..] else { panic!("{more:?}: {found:?}") };
+            assert!(*name == param && message.contains(part), "{more:?}: {found:?}");
+            assert!(!message.contains("hunter2"), "{message}");
+        }
+    }
 }

@@ -39,10 +39,8 @@ impl Template {
                 tokens.push(Token::Plain(token.to_owned()));
             }
         }
-        let missing = (0..PLACEHOLDERS.len()).find(|i| !tokens.contains(&Token::Name(*i)));
-        match missing {
+        match (0..PLACEHOLDERS.len()).find(|i| !tokens.contains(&Token::Name(*i))) {
             Some(i) => Err(format!("`{text}` lacks `{}`: two series would share a subject", PLACEHOLDERS[i])),
-            None if tokens.first() == Some(&Token::Plain("$JS".into())) => Err("`$JS` is the server's".into()),
             None => Ok(Template(tokens)),
         }
     }
