@@ -32,7 +32,12 @@ class Receiver(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self):
         global requests
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        length = int(self.headers["Content-Length"])
+        text = self.rfile.read(length)
+        if len(text) < length:  # cut off on its way
+            self.close_connection = True
+            return
+        body = json.loads(text)
         with lock:
             requests += 1
             turn = requests % 10

@@ -122,7 +122,7 @@ impl World {
         };
         sink("csv_append", "path: rows.csv, dedup_key: [ts, symbol]");
         sink("jsonl", "path: rows.jsonl, dedup_key: [ts, symbol]");
-        sink("parquet", "path: parts");
+        sink("parquet", "path: parts, roll_minutes: 2");
         sink("process", &format!("command: [python3, {}, process.sqlite]", script.display()));
         let limits = "timeout_ms: 3000";
         sink("clickhouse", &format!("url: 'http://{}', table: rows, create: true, {limits}", at("clickhouse")));
