@@ -73,9 +73,12 @@ impl Server {
     /// Kills the server at once, as a crash would.
     pub fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
-            // Its whole group: PostgreSQL has many processes.
-            let group = format!("-{}", child.id());
-            Command::new("kill").args(["-9", "--", &group]).stderr(Stdio::null()).status().ok();
+            // PostgreSQL has many processes, each in a group of its own.
+            let pid = child.id();
+            let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+            let group = format!("-{pid}");
+            let all = [group.as_str()].into_iter().chain(children.split_whitespace());
+            Command::new("kill").args(["-9", "--"]).args(all).stderr(Stdio::null()).status().ok();
             child.kill().ok();
             child.wait().ok();
         }
