@@ -88,12 +88,14 @@ fn an_outcome_that_is_not_known() {
     let failed = sink.write(&rows(1, 11)).expect_err("cut");
     assert!(matches!(failed, SinkError::Unavailable { unknown: true, .. }), "{failed}");
     drop(sink);
-    assert_eq!(world.info().state.messages, 10, "they were stored nevertheless");
+    std::thread::sleep(Duration::from_millis(200));
+    let stored = world.info().state.messages as usize - 5;
+    assert!((1..=5).contains(&stored), "{stored} were stored nevertheless");
     beyond_the_window();
 
     let mut sink = open(&world.address());
     let written = sink.write(&rows(1, 11)).expect("found and stored");
-    assert_eq!(written, Written { new: 45, duplicates: 5, conflicts: 0 });
+    assert_eq!(written, Written { new: 50 - stored, duplicates: stored, conflicts: 0 });
     world.has(0, 11);
 
     // A message that an old connection delivers late is refused, its id forgotten or not.
