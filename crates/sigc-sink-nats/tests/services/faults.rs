@@ -117,6 +117,29 @@ fn an_outcome_that_is_not_known() {
     assert_eq!(world.info().state.messages, before + 1);
 }
 
+/// Messages of a connection that was given up arrive after the server has forgotten their ids, and after another process
+/// has stored their rows.
+#[test]
+fn messages_that_arrive_late() {
+    let world = World::start();
+    world.stream();
+    let proxy = Proxy::start(&world.address(), 3).expect("a port");
+    let mut sink = open_for(&proxy.address(), 500);
+    sink.write(&rows(0, 4)).expect("stored");
+    set(&proxy, Fault::Late);
+    let failed = sink.write(&rows(4, 10)).expect_err("no answer");
+    assert!(matches!(failed, SinkError::Unavailable { unknown: true, .. }), "{failed}");
+    drop(sink);
+    assert_eq!(open(&world.address()).write(&rows(4, 5)).expect("stored"), all(5));
+    beyond_the_window();
+    let carried = world.info().state.last_sequence;
+    set(&proxy, Fault::None);
+    std::thread::sleep(Duration::from_millis(300));
+    assert_eq!(world.info().state.last_sequence, carried, "refused");
+    assert_eq!(open(&world.address()).write(&rows(4, 12)).expect("stored").new, 35);
+    world.has(0, 12);
+}
+
 #[test]
 fn a_server_that_is_down() {
     let mut world = World::start();
