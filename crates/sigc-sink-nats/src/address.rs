@@ -49,12 +49,12 @@ impl Servers {
         self.all.iter().all(|a| address::is_local(a.host()))
     }
 
-    /// How to connect.
+    /// How to connect, within `limit`.
     pub fn options(&self, args: &Args, place: &Place, limit: Duration) -> Result<ConnectOptions, SinkError> {
         let mut options = ConnectOptions::new()
             .name("sigc")
-            .connection_timeout(limit)
-            .request_timeout(Some(limit))
+            // A server that hangs leaves time for the next one; the last ends with the attempt.
+            .connection_timeout(limit * 6 / 5 / u32::try_from(self.all.len()).unwrap_or(u32::MAX))
             // Those that were asked for, and no others: a certificate is made out to them.
             .ignore_discovered_servers();
         options = match &self.login {

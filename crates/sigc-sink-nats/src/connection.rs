@@ -33,9 +33,14 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// Connects, until `until` at the latest.
-    pub fn open(servers: &Servers, args: &Args, place: &Place, until: Instant) -> Result<Connection, SinkError> {
-        let limit = until.saturating_duration_since(Instant::now());
+    /// Connects, until `until` at the latest, which is `limit` after the beginning of the attempt.
+    pub fn open(
+        servers: &Servers,
+        args: &Args,
+        place: &Place,
+        limit: Duration,
+        until: Instant,
+    ) -> Result<Connection, SinkError> {
         let (heard, trouble) = watch::channel(None);
         let options = servers.options(args, place, limit)?.event_callback(move |event| {
             let said = match event {
@@ -62,7 +67,7 @@ impl Connection {
             .enable_all()
             .build()
             .map_err(|e| place.unavailable(format!("the system has no thread for it: {e}"), false))?;
-        let connected = runtime.block_on(async { tokio::time::timeout(limit, options.connect(&servers.all)).await });
+        let connected = runtime.block_on(async { tokio::time::timeout_at(until, options.connect(&servers.all)).await });
         let client = match connected {
             Ok(Ok(client)) => client,
             failed => {
@@ -76,7 +81,8 @@ impl Connection {
         };
         let context = {
             let _inside = runtime.enter();
-            ContextBuilder::new().timeout(limit).ack_timeout(limit).build(client.clone())
+            // The end of the attempt comes first.
+            ContextBuilder::new().timeout(limit * 2).ack_timeout(limit * 2).build(client.clone())
         };
         Ok(Connection { runtime: Some(runtime), client, context, trouble })
     }

@@ -93,7 +93,7 @@ impl Parts {
     }
 
     fn connect(&self, until: Instant) -> Result<Connection, SinkError> {
-        Connection::open(&self.servers, &self.args, &self.place, until)
+        Connection::open(&self.servers, &self.args, &self.place, self.timeout, until)
     }
 
     /// Work that stores no rows.

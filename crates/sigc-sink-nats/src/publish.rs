@@ -341,6 +341,9 @@ fn row_of(route: &Route<'_>, subject: &str, answer: Answer) -> Result<Option<Sto
         RawMessageErrorKind::NoMessageFound => Ok(None),
         RawMessageErrorKind::JetStream(e) if e.error_code() == ErrorCode::NO_MESSAGE_FOUND => Ok(None),
         RawMessageErrorKind::JetStream(e) => Err(route.place.refused(&e)),
-        kind => Err(route.place.unavailable(format!("`{}` did not answer: {kind}", route.place.server), false)),
+        kind => {
+            let cause = error.source().map_or_else(|| kind.to_string(), ToString::to_string);
+            Err(route.place.unavailable(format!("`{}` did not answer: {cause}", route.place.server), false))
+        }
     }
 }

@@ -84,6 +84,10 @@ pub(crate) async fn create(context: &Context, wanted: &Wanted, place: &Place) ->
                 format!("`{}` is one server and keeps no {} copies", place.server, wanted.replicas),
                 "write `replicas: 1`, or run a cluster",
             ),
+        CreateStreamErrorKind::JetStream(e) if e.error_code() == ErrorCode::STREAM_INVALID_CONFIG => place.unfit(
+            format!("`{}` does not make the stream `{}`: {e}", place.server, wanted.name),
+            "choose another `subject`, or make the stream by hand",
+        ),
         CreateStreamErrorKind::JetStream(e) => place.refused(&e),
         kind => place.unavailable(format!("`{}` did not answer: {kind}", place.server), false),
     })

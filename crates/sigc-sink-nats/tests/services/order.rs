@@ -4,7 +4,6 @@ use crate::world::{SYMBOLS, World, open, open_for, row, rows, text, try_open, va
 use async_nats::HeaderMap;
 use sigc_catalog::Value;
 use sigc_runtime::Written;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Somebody else's messages go into the stream between the rows of a batch.
 #[test]
@@ -12,17 +11,15 @@ fn among_other_messages() {
     let world = World::start();
     world.stream();
     let at = world.address();
-    let done = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        scope.spawn(|| {
+        let writer = scope.spawn(|| {
             let mut sink = open(&at);
             for batch in 0..20 {
                 let written = sink.write(&rows(30 * batch, 30 * batch + 30)).expect("stored");
                 assert_eq!(written, Written { new: 150, ..Written::default() });
             }
-            done.store(true, Ordering::Relaxed);
         });
-        while !done.load(Ordering::Relaxed) {
+        while !writer.is_finished() {
             world.publish("signals.other.a.b.C", HeaderMap::new(), b"x").expect("taken");
         }
     });
@@ -150,11 +147,11 @@ fn a_subject_that_was_purged() {
 #[test]
 fn another_template() {
     let world = World::start();
-    let more = [("subject", text("{symbol}.x.{column}.{frame}.{dag_name}")), ("create", Value::Bool(true))];
+    let more = [("subject", text("x.{symbol}.{column}.{frame}.{dag_name}")), ("create", Value::Bool(true))];
     let mut sink = try_open(&crate::world::args(&world.address(), &more)).expect("made").sink;
     sink.write(&rows(0, 2)).expect("stored");
-    assert_eq!(world.info().config.subjects, ["*.x.*.*.*"]);
+    assert_eq!(world.info().config.subjects, ["x.*.*.*.*"]);
     let found = world.read();
-    assert_eq!(found["SOL%2FUSDT%3Ax.x.score.bars.demo"], [(0, value(0)), (1, value(1))]);
-    assert!(found.contains_key("A%2EB.x.score.bars.demo"), "{:?}", found.keys());
+    assert_eq!(found["x.SOL%2FUSDT%3Ax.score.bars.demo"], [(0, value(0)), (1, value(1))]);
+    assert!(found.contains_key("x.A%2EB.score.bars.demo"), "{:?}", found.keys());
 }

@@ -68,6 +68,9 @@ pub fn args(address: &str, more: &[(&'static str, Value)]) -> Args {
     let mut args = Args::new();
     args.insert("url", Value::Text(format!("nats://{address}")));
     args.insert("stream", Value::Text("S".into()));
+    args.insert("subject", Value::Text("signals.{dag_name}.{frame}.{column}.{symbol}".into()));
+    args.insert("create", Value::Bool(false));
+    args.insert("replicas", Value::Int(1));
     args.insert("timeout_ms", Value::Int(10_000));
     for (name, value) in more {
         args.insert(name, value.clone());
@@ -141,7 +144,16 @@ impl World {
             ..Config::default()
         };
         change(&mut config);
-        self.runtime.block_on(self.context.create_stream(config)).expect("makes the stream");
+        // The folder of a stream of that name may still be on its way out.
+        let mut made = None;
+        for _ in 0..50 {
+            made = Some(self.runtime.block_on(self.context.create_stream(&config)).map(|_| ()));
+            if made.as_ref().is_some_and(Result::is_ok) {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        made.expect("tried").expect("makes the stream");
     }
 
     pub fn update(&self, change: impl FnOnce(&mut Config)) {

@@ -147,6 +147,7 @@ mod tests {
         let mut args = Args::new();
         args.insert("url", Value::Text("nats://a:4222,tls://b:4222".into()));
         args.insert("stream", Value::Text("SIGNALS".into()));
+        args.insert("subject", Value::Text("signals.{dag_name}.{frame}.{column}.{symbol}".into()));
         for (name, text) in more {
             args.insert(name, Value::Text((*text).into()));
         }

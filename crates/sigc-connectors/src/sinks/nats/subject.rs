@@ -41,6 +41,10 @@ impl Template {
         }
         match (0..PLACEHOLDERS.len()).find(|i| !tokens.contains(&Token::Name(*i))) {
             Some(i) => Err(format!("`{text}` lacks `{}`: two series would share a subject", PLACEHOLDERS[i])),
+            // A stream for `*.` at the front would take the server's own subjects as well, and is refused.
+            None if matches!(tokens.first(), Some(Token::Name(_))) => {
+                Err(format!("`{text}` begins with a name: the first part has to be the same for all rows"))
+            }
             None => Ok(Template(tokens)),
         }
     }
@@ -141,7 +145,7 @@ mod tests {
 
     #[test]
     fn templates_are_checked() {
-        for good in ["signals.{dag_name}.{frame}.{column}.{symbol}", "{symbol}.{dag_name}.x-1.{column}.{frame}.y_z"] {
+        for good in ["signals.{dag_name}.{frame}.{column}.{symbol}", "x-1.{symbol}.{dag_name}.{column}.{frame}.y_z"] {
             assert!(Template::parse(good).is_ok(), "{good}");
         }
         for (bad, part) in [
@@ -151,6 +155,7 @@ mod tests {
             ("a b.{dag_name}.{frame}.{column}.{symbol}", "` ` of `subject`"),
             ("*.{dag_name}.{frame}.{column}.{symbol}", "`*` of"),
             ("{symbol}.{dag_name}.{frame}.{column}.{symbol}", "twice"),
+            ("{symbol}.{dag_name}.{frame}.{column}", "begins with a name"),
             ("a.{dagname}.{frame}.{column}.{symbol}", "`{dagname}` is none of"),
             ("$JS.{dag_name}.{frame}.{column}.{symbol}", "`$` of"),
         ] {
