@@ -88,7 +88,9 @@ impl World {
                 all.insert(spec.name, value);
             }
         }
-        args.into_iter().for_each(|(name, value)| drop(all.insert(name, value)));
+        for (name, value) in args {
+            all.insert(name, value);
+        }
         let schema = schema();
         let opening = Opening { args: &all, schema: &schema, apart: None, may_spawn: true };
         (driver.open)(&opening).unwrap_or_else(|e| panic!("{kind}: {e}\n{}", e.help())).sink

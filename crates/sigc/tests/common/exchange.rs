@@ -147,6 +147,14 @@ pub fn audit(folder: &Path, file: &str) -> serde_json::Value {
     serde_json::from_str(&ok(folder, &["audit", file, "--state", "state", "--json"])).expect("JSON")
 }
 
+/// Leaves out the bars before the first one of the run: recursive values have the same bits only from the same first bar.
+/// Gives the instant behind which the run emits.
+pub fn same_history(folder: &Path, file: &str) -> String {
+    let audit = audit(folder, file);
+    cut(&folder.join("truth"), audit["runs"][0]["config"]["history_from"][0].as_str().expect("an instant"));
+    audit["emit_after"].as_str().expect("an instant").to_owned()
+}
+
 /// What a live run has to give by `sigc backfill` over the exchange's own bars, by symbol and label: from the first instant
 /// on that the journal emits, to `until`.
 pub fn truth(
@@ -156,11 +164,7 @@ pub fn truth(
     bars_interval: &str,
     until: &str,
 ) -> BTreeMap<(String, String), String> {
-    let audit = audit(folder, file);
-    let from = audit["emit_after"].as_str().expect("an instant").to_owned();
-    // Recursive values have the same bits if they are computed from the same first bar.
-    let history = audit["runs"][0]["config"]["history_from"][0].as_str().expect("an instant").to_owned();
-    cut(&folder.join("truth"), &history);
+    let from = same_history(folder, file);
     ok(
         folder,
         &["backfill", file, "--bars", "truth", "--bars-interval", bars_interval, "--out", "truth.csv", "--overwrite"],

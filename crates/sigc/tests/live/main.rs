@@ -12,5 +12,6 @@ mod exchange;
 mod fixture;
 mod kill;
 mod load;
+mod signals;
 mod stall;
 mod thirty_days;
