@@ -99,7 +99,7 @@ fn the_examples_of_the_sinks_run() {
         // The venue may be out of reach of a test; the sink is there.
         let mut check = crate::exchange::sigc(folder.path());
         let out = check.args(["check", "--online", "p.yaml"]).envs(env.iter().cloned()).output().expect("it starts");
-        let said = String::from_utf8_lossy(&out.stdout);
+        let said = String::from_utf8_lossy(&out.stderr);
         assert!(
             ["will be made", "will make it", " fits", "answers"].iter().any(|s| said.contains(s)),
             "{name}: {said}"
