@@ -160,7 +160,7 @@ mod tests {
         assert_eq!(subject, "s.my%20dag.bars_1m.a%20longer%20name%2Ex.BTC%2FUSDT");
         assert_eq!(id(&schema, &row), "my%20dag.bars_1m.a%20longer%20name%2Ex.BTC%2FUSDT.1735689660000");
 
-        let message = message(&schema, &row, "SIGNALS", 7).outbound_message(subject.as_str());
+        let message = message(&schema, &row, "SIGNALS", 7).outbound_message(subject);
         let headers = message.headers.expect("headers");
         for (name, value) in [
             ("Sigc-Ts", "1735689660000"),
