@@ -1,20 +1,26 @@
 //! No output shows a secret: standard output and error, logs, the journal's bytes and every other file of a run.
 
+use std::io::{Read, Write};
 use std::path::Path;
 use std::process::{Command, Output};
 
 /// What is searched for: no part of it may come out, so each value holds it.
 const SECRET: &str = "swordfish";
 
-fn sigc(folder: &Path, args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_sigc"))
+fn command(folder: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sigc"));
+    command
         .args(args)
         .current_dir(folder)
         .env("NO_COLOR", "1")
         .env("SIGC_TEST_PASSWORD", "swordfish-\"quoted\"")
-        .env("SIGC_TEST_URL", "http://reader:swordfish%40x@127.0.0.1:9/a/path/of/swordfish?token=swordfish-token")
-        .output()
-        .expect("the program starts")
+        .env("SIGC_TEST_DATABASE", "postgres://writer:swordfish-of-the-database@127.0.0.1:9/signals")
+        .env("SIGC_TEST_URL", "http://reader:swordfish%40x@127.0.0.1:9/a/path/of/swordfish?token=swordfish-token");
+    command
+}
+
+fn sigc(folder: &Path, args: &[&str]) -> Output {
+    command(folder, args).output().expect("the program starts")
 }
 
 /// Every byte that a command has left: what it printed, and all files below the folder but those that hold secrets.
@@ -173,4 +179,85 @@ fn runs_show_no_secret() {
     let said = String::from_utf8_lossy(&out.stderr).into_owned();
     assert!(said.contains("E0541") && said.contains("I do not like [redacted]"), "{said}");
     assert_hidden(dir.path(), &args, &out);
+}
+
+/// A pipeline with every sink that has a password, a key or a token, each at an address where nobody listens.
+const SERVICES: &str = "name: services
+signal_generation:
+  mode: stream
+  on_prediction:
+    - using: sinks.clickhouse
+      params: {url: 'http://127.0.0.1:9', user: reader, password: '${env.SIGC_TEST_PASSWORD}', table: rows}
+    - using: sinks.dynamodb
+      params:
+        {table: rows, region: eu-central-1, endpoint_url: 'http://127.0.0.1:9', access_key_id: '${env.SIGC_TEST_PASSWORD}',
+        secret_access_key: '${env.SIGC_TEST_PASSWORD}', session_token: '${env.SIGC_TEST_PASSWORD}'}
+    - using: sinks.nats
+      params: {url: 'nats://127.0.0.1:9', token: '${env.SIGC_TEST_PASSWORD}', stream: ROWS}
+    - using: sinks.postgres
+      params: {url: '${env.SIGC_TEST_DATABASE}', table: rows}
+    - using: sinks.webhook
+      params: {url: '${env.SIGC_TEST_URL}', auth: '${env.SIGC_TEST_PASSWORD}', sign_with: '${env.SIGC_TEST_PASSWORD}'}
+pipeline:
+  - data:
+      using: data.binance_futures
+      outputs: {frame: bars}
+      params: {universe: [BTCUSDT], interval: 1m}";
+
+/// Sinks whose services are down: warnings, logs at every level, the pages of the run, its journal, and what is asked
+/// afterwards.
+#[test]
+fn services_that_are_down_show_no_secret() {
+    let dir = tempfile::tempdir().expect("a scratch folder");
+    std::fs::write(dir.path().join("p.yaml"), format!("{SERVICES}{TAIL}")).expect("written");
+    let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a free port").port();
+    let page = format!("127.0.0.1:{port}");
+    let args = [
+        "run",
+        "p.yaml",
+        "--simulate",
+        "--speed",
+        "600",
+        "--to-real-sinks",
+        "--state",
+        "state",
+        "--log-level",
+        "trace",
+        "--listen",
+        &page,
+    ];
+    let file = |name: &str| std::fs::File::create(dir.path().join(name)).expect("a file");
+    let mut run =
+        command(dir.path(), &args).stdout(file("out.txt")).stderr(file("err.txt")).spawn().expect("it starts");
+    let said = || std::fs::read_to_string(dir.path().join("err.txt")).unwrap_or_default();
+    let offered = |said: &str| said.matches("a sink did not take rows").count() >= 10;
+    let begun = std::time::Instant::now();
+    while !offered(&said()) {
+        assert!(begun.elapsed().as_secs() < 60, "{}", said());
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    for path in ["/metrics", "/status", "/health", "/ready", "/"] {
+        let mut socket = std::net::TcpStream::connect(&page).expect("it listens");
+        write!(socket, "GET {path} HTTP/1.1\r\nHost: {page}\r\nConnection: close\r\n\r\n").expect("sent");
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).expect("an answer");
+        assert!(answer.starts_with("HTTP/1.1 ") && !answer.contains(SECRET), "{path}: {answer}");
+    }
+    // The third one ends it at once: rows wait for services that will not come.
+    for _ in 0..3 {
+        Command::new("kill").args(["-INT", &run.id().to_string()]).status().expect("kill runs");
+        std::thread::sleep(std::time::Duration::from_millis(200));
+    }
+    run.wait().expect("it ends");
+    for code in ["[redacted]", "E0540", "clickhouse", "dynamodb", "nats", "postgres", "webhook"] {
+        assert!(said().contains(code), "{code}: {}", said());
+    }
+    for args in [
+        &["audit", "p.yaml", "--state", "state"] as &[&str],
+        &["audit", "p.yaml", "--state", "state", "--json"],
+        &["why", "p.yaml", "BTCUSDT", "2026-01-05T00:02:00Z", "--state", "state"],
+        &["check", "p.yaml", "--online"],
+    ] {
+        assert_hidden(dir.path(), args, &sigc(dir.path(), args));
+    }
 }
