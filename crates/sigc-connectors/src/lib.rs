@@ -10,7 +10,7 @@ pub mod generate;
 pub mod sinks;
 mod sources;
 
-pub use sources::{SOURCES, TIMER, VENUES, clickhouse, retry_after, venue, words};
+pub use sources::{SOURCES, TIMER, VENUES, causes, clickhouse, retry_after, venue, words};
 
 use sigc_catalog::Step;
 

@@ -6,7 +6,7 @@
 
 use reqwest::header::HeaderMap;
 use reqwest::{Client, Method, Response, Url, redirect};
-use std::error::Error;
+use sigc_connectors::causes;
 use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 
@@ -90,7 +90,7 @@ impl Http {
             .map_err(|e| format!("no thread for its requests: {e}"))?;
         let client = {
             let _inside = runtime.enter();
-            builder.build().map_err(|e| chain(&e.without_url()))?
+            builder.build().map_err(|e| causes(&e.without_url()))?
         };
         Ok(Http { runtime: Some(runtime), client, url })
     }
@@ -160,7 +160,7 @@ fn no_answer(e: reqwest::Error) -> NoAnswer {
         _ => "the connection broke",
     };
     let unknown = !(e.is_builder() || e.is_connect());
-    NoAnswer { unknown, reason: format!("{what}: {}", chain(&e.without_url())) }
+    NoAnswer { unknown, reason: format!("{what}: {}", causes(&e.without_url())) }
 }
 
 /// True for `localhost`, `127.0.0.0/8` and `::1`.
@@ -168,21 +168,6 @@ fn is_loopback(url: &Url) -> bool {
     let Some(host) = url.host_str() else { return false };
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     host == "localhost" || bare.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
-}
-
-/// An error with its causes, each said once.
-fn chain(e: &dyn Error) -> String {
-    let mut text = e.to_string();
-    let mut next = e.source();
-    while let Some(cause) = next {
-        let words = cause.to_string();
-        if !text.contains(&words) {
-            text.push_str(": ");
-            text.push_str(&words);
-        }
-        next = cause.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Addresses of services: what a pipeline file must not say in them, and what a message may repeat.
 
-use sigc_catalog::{ArgProblem, Args, DEDUP_KEY};
+use sigc_catalog::ArgProblem;
 
 /// The choices of a step's `tls`.
 pub const TLS: &[&str] = &["verify", "disable"];
@@ -34,17 +34,6 @@ fn no_address(param: &'static str, example: &str) -> ArgProblem {
         message: format!("`{param}` is no address of such a service"),
         help: Some(format!("write it like `{example}`, or as `${{env.NAME}}`")),
     }
-}
-
-/// The fault of a `dedup_key` that leaves out half of what makes a row unique.
-pub(crate) fn check_key(args: &Args) -> Option<ArgProblem> {
-    let key = args.get(&DEDUP_KEY.optional())?;
-    let whole = ["ts", "symbol"].iter().all(|k| key.iter().any(|c| c == k));
-    (!whole).then(|| ArgProblem {
-        param: DEDUP_KEY.name(),
-        message: "`dedup_key` without both `ts` and `symbol` would drop rows that are not the same".into(),
-        help: Some("write `dedup_key: [ts, symbol]`, or leave it out".into()),
-    })
 }
 
 /// What stands between the scheme and the path.

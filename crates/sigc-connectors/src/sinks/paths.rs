@@ -1,6 +1,6 @@
 //! Paths that a pipeline file may write to.
 
-use sigc_catalog::{ArgProblem, DEDUP_KEY, Param};
+use sigc_catalog::{ArgProblem, Param};
 use sigc_runtime::{Opening, SinkError};
 use std::fs::File;
 use std::io;
@@ -32,19 +32,6 @@ pub(crate) fn probe_folder(path: &Path) -> Result<(), SinkError> {
     let trial = folder.join(format!(".sigc-probe-{}", std::process::id()));
     std::fs::OpenOptions::new().write(true).create_new(true).open(&trial).map_err(failed)?;
     std::fs::remove_file(&trial).map_err(failed)
-}
-
-/// The fault of a `dedup_key`, if it has one.
-pub(crate) fn check_key(key: Option<Vec<String>>) -> Option<ArgProblem> {
-    let key = key?;
-    if ["ts", "symbol"].iter().all(|k| key.iter().any(|c| c == k)) {
-        return None;
-    }
-    Some(ArgProblem {
-        param: DEDUP_KEY.name(),
-        message: "`dedup_key` without both `ts` and `symbol` would drop rows that are not the same".into(),
-        help: Some("write `dedup_key: [ts, symbol]`, or leave it out".into()),
-    })
 }
 
 /// The fault of an output path, if it has one: it must name a file and must not climb out of its folder by `..`.

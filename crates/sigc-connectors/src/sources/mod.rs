@@ -12,7 +12,7 @@ mod timer;
 mod wire;
 
 pub use timer::TIMER;
-pub use wire::{retry_after, words};
+pub use wire::{causes, retry_after, words};
 
 use sigc_catalog::DataStep;
 use sigc_runtime::venue::Venue;

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use sigc_market::{Bar, Field, Interval, N_FIELDS, NULL, Ts};
 use sigc_runtime::venue::WireError;
 use std::borrow::Cow;
+use std::error::Error;
 
 /// Longest text of a venue that goes into a message, in characters.
 const MAX_WORDS: usize = 200;
@@ -135,6 +136,21 @@ pub fn words(body: &[u8]) -> String {
         }
     }
     out
+}
+
+/// An error of a client with its causes, each said once.
+pub fn causes(e: &dyn Error) -> String {
+    let mut text = e.to_string();
+    let mut next = e.source();
+    while let Some(cause) = next {
+        let words = cause.to_string();
+        if !text.contains(&words) {
+            text.push_str(": ");
+            text.push_str(&words);
+        }
+        next = cause.source();
+    }
+    text
 }
 
 /// What stands between `<title>` and `</title>`, or a stand-in.

@@ -7,7 +7,7 @@
 use crate::pace::Pace;
 use reqwest::header::HeaderMap;
 use reqwest::{Client, RequestBuilder, Response, Url, redirect};
-use std::error::Error;
+use sigc_connectors::causes;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
@@ -90,7 +90,7 @@ impl Http {
     /// No connection, no answer in time, a broken one, a body of more than `most` bytes.
     pub async fn get(&self, address: &str, most: usize) -> Result<Answer, HttpError> {
         let url = Url::parse(address).map_err(|e| no_address(e.to_string()))?;
-        let client = self.client(&url).map_err(|e| no_address(chain(&e)))?;
+        let client = self.client(&url).map_err(|e| no_address(causes(&e)))?;
         self.send(client.get(url), most).await
     }
 
@@ -108,7 +108,7 @@ impl Http {
     ) -> Result<Answer, HttpError> {
         let mut url = Url::parse(address).map_err(|e| no_address(e.to_string()))?;
         url.query_pairs_mut().extend_pairs(query);
-        let client = self.client(&url).map_err(|e| no_address(chain(&e)))?;
+        let client = self.client(&url).map_err(|e| no_address(causes(&e)))?;
         self.send(client.post(url).headers(headers).body(body), most).await
     }
 
@@ -178,22 +178,7 @@ fn network(e: reqwest::Error) -> HttpError {
         _ => NetworkFault::Read,
     };
     // The address may hold a secret; the caller knows what it asked for.
-    HttpError::Network { what, message: chain(&e.without_url()) }
-}
-
-/// An error with its causes, each said once.
-pub(crate) fn chain(e: &dyn Error) -> String {
-    let mut text = e.to_string();
-    let mut next = e.source();
-    while let Some(cause) = next {
-        let words = cause.to_string();
-        if !text.contains(&words) {
-            text.push_str(": ");
-            text.push_str(&words);
-        }
-        next = cause.source();
-    }
-    text
+    HttpError::Network { what, message: causes(&e.without_url()) }
 }
 
 #[cfg(test)]

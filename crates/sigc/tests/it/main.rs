@@ -1,6 +1,8 @@
 //! The whole program from outside: pipeline texts in, findings out.
 
 mod architecture;
+#[path = "../common/checkpoint.rs"]
+mod checkpoint;
 mod checkpoints;
 mod commands;
 mod file_sinks;

@@ -1,5 +1,6 @@
 //! The examples and the wide pipeline on recorded bars of a real venue, where the shared data is there.
 
+use crate::checkpoint::pipeline;
 use crate::support::{csv, root, shared, sigc, sigc_ok};
 use std::path::Path;
 
@@ -106,7 +107,7 @@ fn the_pytorch_fixture_end_to_end() {
         ),
     ] {
         let dir = tempfile::tempdir().expect("a scratch folder");
-        std::fs::write(dir.path().join("p.yaml"), FIXTURE_PIPELINE.replace("MODEL", &model)).expect("writable");
+        std::fs::write(dir.path().join("p.yaml"), pipeline("data.files", &model)).expect("writable");
         let args = ["backfill", "p.yaml", "--bars", bars.to_str().expect("plain"), "--out", "rows.csv", "-q"];
         sigc_ok(dir.path(), &args);
         let rows = csv(&std::fs::read_to_string(dir.path().join("rows.csv")).expect("rows"));
@@ -140,55 +141,11 @@ fn the_pytorch_fixture_end_to_end() {
             compared += 1;
         }
         assert_eq!(compared, 24);
+        // And after restarts from every kind of state, to the bit.
+        let report = report(dir.path(), &["verify", "p.yaml", "--bars", bars.to_str().expect("plain"), "--json", "-q"]);
+        assert_eq!(report["differing"], 0, "{report}");
     }
 }
-
-const FIXTURE_PIPELINE: &str = r#"
-name: fixture
-expand:
-  rsi: [6, 12, 24]
-  ma: [5, 10, 20, 60]
-  level: [10, 20, 60]
-signal_generation:
-  mode: stream
-  on_prediction:
-    - using: sinks.csv_append
-      params: {path: out.csv}
-pipeline:
-  - data:
-      using: data.files
-      outputs: {frame: f}
-      params: {universe: [BTCUSDT], interval: 5m}
-  - features:
-      using: features.rsi
-      inputs: {column: f.close}
-      outputs: {columns: ["rsi{window}"]}
-      params: {window: "${expand.rsi}"}
-  - features:
-      using: features.ma_rocp
-      inputs: {column: f.close}
-      outputs: {columns: ["ma{window}rocp"]}
-      params: {window: "${expand.ma}", rocp_factor: 10}
-  - features:
-      using: features.level
-      inputs: {frame: f}
-      outputs: {columns: ["level{window}"]}
-      params: {window: "${expand.level}", kind: resistance}
-  - features:
-      using: features.momentum
-      inputs: {column: f.close}
-      outputs: {columns: [mom_20]}
-      params: {window: 20}
-  - features:
-      using: features.rocp
-      inputs: {column: f.close}
-      outputs: {columns: [rocp_1]}
-      params: {window: 1}
-  - model:
-      MODEL
-      inputs: {frame: f}
-      outputs: {columns: [prediction]}
-"#;
 
 /// A run on bars with real holes (ADA against BTC, 2018): rows beside a hole are null and not emitted, and the two
 /// drivers still agree.

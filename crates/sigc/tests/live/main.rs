@@ -6,6 +6,8 @@
 
 #![expect(clippy::print_stdout, reason = "long runs say what they saw")]
 
+#[path = "../common/checkpoint.rs"]
+mod checkpoint;
 mod cycles;
 #[path = "../common/exchange.rs"]
 mod exchange;

@@ -17,6 +17,11 @@ pub enum DedupColumn {
     Symbol,
 }
 
+impl DedupColumn {
+    /// What a pipeline's `dedup_key` is, written or left out: `key::check` asks for both.
+    pub(crate) const BOTH: [DedupColumn; 2] = [DedupColumn::Ts, DedupColumn::Symbol];
+}
+
 /// The number of a symbol and signal, and a time. A column that is no part of the key is left out or zero.
 type Key = (u32, i64);
 

@@ -1,6 +1,6 @@
 //! Lines of csv, and the sink that appends them.
 
-use super::step::{CSV_APPEND, KEY, PATH};
+use super::step::{CSV_APPEND, PATH};
 use crate::sinks::append::{Fault, Format, Identity, LineSink};
 use crate::sinks::line::{fields, n_fields, name_of, push_cell, push_name};
 use crate::sinks::paths;
@@ -13,10 +13,7 @@ pub use crate::sinks::append::DedupColumn;
 pub static DRIVER: Driver = Driver { step: &CSV_APPEND, open, probe };
 
 fn open(opening: &Opening<'_>) -> Result<Opened, SinkError> {
-    let key = opening.args.get(&KEY).unwrap_or_else(|| vec!["ts".into(), "symbol".into()]);
-    let key: Vec<DedupColumn> =
-        key.iter().map(|k| if k == "ts" { DedupColumn::Ts } else { DedupColumn::Symbol }).collect();
-    let csv = CsvAppend::open(&paths::of(opening, &PATH), opening.schema, &key)?;
+    let csv = CsvAppend::open(&paths::of(opening, &PATH), opening.schema, &DedupColumn::BOTH)?;
     let notes = csv.repaired().map(str::to_owned).into_iter().collect();
     Ok(Opened { sink: Box::new(csv), notes })
 }

@@ -1,12 +1,11 @@
 //! `sinks.csv_append`: its pure facts.
 
+use crate::sinks::key::{self, KEY};
 use crate::sinks::paths;
-use sigc_catalog::{ArgProblem, Args, DEDUP_KEY, Info, Param, Place, SinkStep};
+use sigc_catalog::{ArgProblem, Args, Info, Param, Place, SinkStep};
 
 /// The file.
 pub const PATH: Param<String> = Param::path("path", "the CSV file; its folders are made, rows are appended");
-/// What makes a row unique; `[ts, symbol]` when left out.
-pub const KEY: Param<Option<Vec<String>>> = DEDUP_KEY.optional();
 
 /// The step.
 pub static CSV_APPEND: SinkStep = SinkStep {
@@ -27,6 +26,6 @@ pub static CSV_APPEND: SinkStep = SinkStep {
 
 fn check(args: &Args) -> Vec<ArgProblem> {
     let mut problems: Vec<ArgProblem> = paths::check(PATH.name(), &args.get(&PATH)).into_iter().collect();
-    problems.extend(paths::check_key(args.get(&KEY)));
+    problems.extend(key::check(args));
     problems
 }

@@ -1,6 +1,6 @@
 //! Lines of JSON, and the sinks that append and print them.
 
-use super::step::{JSONL, KEY, PATH, STDOUT};
+use super::step::{JSONL, PATH, STDOUT};
 use crate::sinks::append::{DedupColumn, Fault, Format, Identity, Keys, LineSink, check_widths};
 use crate::sinks::json::{flat_fields, push_record, text_of};
 use crate::sinks::paths;
@@ -16,7 +16,7 @@ fn open(opening: &Opening<'_>) -> Result<Opened, SinkError> {
     if opening.args.get(&PATH) == STDOUT {
         return Ok(Opened::plain(Printed::new(opening.schema)));
     }
-    let jsonl = Jsonl::open(&paths::of(opening, &PATH), opening.schema, &key(opening.args.get(&KEY)))?;
+    let jsonl = Jsonl::open(&paths::of(opening, &PATH), opening.schema, &DedupColumn::BOTH)?;
     let notes = jsonl.repaired().map(str::to_owned).into_iter().collect();
     Ok(Opened { sink: Box::new(jsonl), notes })
 }
@@ -26,11 +26,6 @@ fn probe(opening: &Opening<'_>) -> Result<Vec<String>, SinkError> {
         return Ok(vec!["rows are printed to standard output".to_owned()]);
     }
     LineSink::probe(&paths::of(opening, &PATH), &format(opening.schema))
-}
-
-fn key(columns: Option<Vec<String>>) -> Vec<DedupColumn> {
-    let columns = columns.unwrap_or_else(|| vec!["ts".into(), "symbol".into()]);
-    columns.iter().map(|k| if k == "ts" { DedupColumn::Ts } else { DedupColumn::Symbol }).collect()
 }
 
 /// Appends rows to a file of JSON lines, each key once, also over restarts; as [`crate::sinks::csv_append::CsvAppend`]
@@ -125,7 +120,7 @@ struct Printed {
 
 impl Printed {
     fn new(schema: &RecordSchema) -> Printed {
-        let keys = Keys::new(&[DedupColumn::Ts, DedupColumn::Symbol], schema);
+        let keys = Keys::new(&DedupColumn::BOTH, schema);
         Printed { schema: schema.clone(), keys, lines: Vec::new() }
     }
 }

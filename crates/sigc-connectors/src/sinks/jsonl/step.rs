@@ -1,13 +1,12 @@
 //! `sinks.jsonl`: its pure facts.
 
+use crate::sinks::key::{self, KEY};
 use crate::sinks::paths;
-use sigc_catalog::{ArgProblem, Args, DEDUP_KEY, Info, Param, Place, SinkStep};
+use sigc_catalog::{ArgProblem, Args, Info, Param, Place, SinkStep};
 
 /// The file.
 pub const PATH: Param<String> =
     Param::path("path", "the file; its folders are made, rows are appended; `-` prints them to standard output");
-/// What makes a row unique; `[ts, symbol]` when left out.
-pub const KEY: Param<Option<Vec<String>>> = DEDUP_KEY.optional();
 
 /// In place of a path: standard output.
 pub const STDOUT: &str = "-";
@@ -32,6 +31,6 @@ pub static JSONL: SinkStep = SinkStep {
 fn check(args: &Args) -> Vec<ArgProblem> {
     let path = args.get(&PATH);
     let mut problems: Vec<ArgProblem> = paths::check(PATH.name(), &path).into_iter().collect();
-    problems.extend(paths::check_key(args.get(&KEY)));
+    problems.extend(key::check(args));
     problems
 }

@@ -2,7 +2,8 @@
 
 use super::subject::Template;
 use crate::sinks::address;
-use sigc_catalog::{ArgProblem, Args, BATCH_DELAY_MS, BATCH_ROWS, DEDUP_KEY, Info, Param, Place, SinkStep, TIMEOUT_MS};
+use crate::sinks::key::{self, KEY};
+use sigc_catalog::{ArgProblem, Args, BATCH_DELAY_MS, BATCH_ROWS, Info, Param, Place, SinkStep, TIMEOUT_MS};
 
 /// Where the servers are.
 pub const URL: Param<String> = Param::url(
@@ -51,8 +52,6 @@ pub const CA: Param<Option<String>> = Param::path(
     "a PEM file with the certificates that the servers' must descend from, in place of those of the system",
 )
 .optional();
-/// What makes a row unique.
-pub const KEY: Param<Option<Vec<String>>> = DEDUP_KEY.optional();
 
 /// The step.
 pub static NATS: SinkStep = SinkStep {
@@ -134,7 +133,7 @@ fn check(args: &Args) -> Vec<ArgProblem> {
             "leave one of them out"
         });
     }
-    problems.extend(address::check_key(args));
+    problems.extend(key::check(args));
     problems
 }
 

@@ -2,7 +2,7 @@
 
 use super::columns::Pending;
 use super::parts;
-use super::step::{KEY, PARQUET, PATH, ROLL_MINUTES, ROLL_ROWS};
+use super::step::{PARQUET, PATH, ROLL_MINUTES, ROLL_ROWS};
 use crate::sinks::append::file::{AppendFile, lock};
 use crate::sinks::append::{DedupColumn, Fault, Keys, check_widths, read};
 use crate::sinks::jsonl::{self, JsonLines};
@@ -20,8 +20,6 @@ const SIDE: &str = "_open.jsonl";
 
 fn open(opening: &Opening<'_>) -> Result<Opened, SinkError> {
     let roll = Roll { rows: opening.args.get(&ROLL_ROWS) as usize, minutes: opening.args.get(&ROLL_MINUTES) };
-    let key = opening.args.get(&KEY).unwrap_or_else(|| vec!["ts".into(), "symbol".into()]);
-    debug_assert_eq!(key.len(), 2, "the step asks for both");
     let (sink, notes) = ParquetParts::open(&paths::of(opening, &PATH), opening.schema, roll)?;
     Ok(Opened { sink: Box::new(sink), notes })
 }

@@ -1,12 +1,11 @@
 //! `sinks.parquet`: its pure facts.
 
+use crate::sinks::key::{self, KEY};
 use crate::sinks::paths;
-use sigc_catalog::{ArgProblem, Args, DEDUP_KEY, Info, Param, Place, SinkStep};
+use sigc_catalog::{ArgProblem, Args, Info, Param, Place, SinkStep};
 
 /// The folder.
 pub const PATH: Param<String> = Param::path("path", "the folder of the parts; it is made if it is not there");
-/// What makes a row unique; `[ts, symbol]` when left out.
-pub const KEY: Param<Option<Vec<String>>> = DEDUP_KEY.optional();
 /// Rows of a part.
 pub const ROLL_ROWS: Param<u32> =
     Param::int("roll_rows", "rows after which a part is written").max(1_000_000).default(50_000);
@@ -37,6 +36,6 @@ pub static PARQUET: SinkStep = SinkStep {
 fn check(args: &Args) -> Vec<ArgProblem> {
     let path = args.get(&PATH);
     let mut problems: Vec<ArgProblem> = paths::check_folder(PATH.name(), &path).into_iter().collect();
-    problems.extend(paths::check_key(args.get(&KEY)));
+    problems.extend(key::check(args));
     problems
 }

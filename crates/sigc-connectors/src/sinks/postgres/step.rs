@@ -1,7 +1,8 @@
 //! `sinks.postgres`: parameters, and how its table is named.
 
 use crate::sinks::address;
-use sigc_catalog::{ArgProblem, Args, BATCH_DELAY_MS, BATCH_ROWS, DEDUP_KEY, Info, Param, Place, SinkStep, TIMEOUT_MS};
+use crate::sinks::key::{self, KEY};
+use sigc_catalog::{ArgProblem, Args, BATCH_DELAY_MS, BATCH_ROWS, Info, Param, Place, SinkStep, TIMEOUT_MS};
 
 /// Where the server is.
 pub const URL: Param<String> = Param::url(
@@ -36,8 +37,6 @@ pub const CA: Param<Option<String>> = Param::path(
     "a PEM file with the certificates that the server's must descend from, beside those of the system",
 )
 .optional();
-/// What makes a row unique.
-pub const KEY: Param<Option<Vec<String>>> = DEDUP_KEY.optional();
 
 /// The columns that make a row unique, in the order of the index that serves readers best.
 pub const KEY_COLUMNS: [&str; 5] = ["dag_name", "frame", "column", "symbol", "ts"];
@@ -82,7 +81,7 @@ fn check(args: &Args) -> Vec<ArgProblem> {
             help: Some("leave one of them out".into()),
         });
     }
-    problems.extend(address::check_key(args));
+    problems.extend(key::check(args));
     problems
 }
 

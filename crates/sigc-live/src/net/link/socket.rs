@@ -1,10 +1,11 @@
 //! The WebSocket under a link: how it is opened, written and closed, and what its faults mean.
 
 use super::{EndKind, Ending};
-use crate::net::http::{CONNECT_MS, chain};
+use crate::net::http::CONNECT_MS;
 use crate::pace::Pace;
 use futures_util::stream::FusedStream;
 use futures_util::{SinkExt, Stream, StreamExt};
+use sigc_connectors::causes;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use tokio::net::TcpStream;
@@ -36,7 +37,7 @@ pub(super) async fn connect(url: &str, pace: Pace) -> Result<Connected, Ending> 
             let status = answer.status().as_u16();
             Err((EndKind::Denied(status), format!("the venue answered with status {status} instead of a stream"), None))
         }
-        Ok(Err(e)) => Err((EndKind::NotConnected, format!("cannot connect: {}", chain(&e)), None)),
+        Ok(Err(e)) => Err((EndKind::NotConnected, format!("cannot connect: {}", causes(&e)), None)),
         Err(_) => Err((EndKind::NotConnected, "cannot connect: no answer in time".to_owned(), None)),
     }
 }
@@ -92,7 +93,7 @@ pub(super) fn closed(frame: Option<CloseFrame>) -> Ending {
 
 /// What a fault of the socket means.
 pub(super) fn lost(e: &Error) -> Ending {
-    let words = chain(e);
+    let words = causes(e);
     match e {
         Error::Capacity(_) => (EndKind::Malformed, format!("a message is too large: {words}"), Some(1009)),
         Error::Utf8(_) => (EndKind::Malformed, format!("a text frame that is no text: {words}"), Some(1007)),
