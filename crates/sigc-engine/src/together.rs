@@ -180,13 +180,7 @@ impl Together {
 }
 
 /// Brings the answers of a batch to their lanes, which hold a null in their place.
-fn answer(
-    batch: &mut Batch<usize>,
-    predict: &mut dyn Predict,
-    id: ModelId,
-    slot: u32,
-    turns: &mut [Turn<'_>],
-) {
+fn answer(batch: &mut Batch<usize>, predict: &mut dyn Predict, id: ModelId, slot: u32, turns: &mut [Turn<'_>]) {
     batch.ask(predict, |lane, y| match y {
         Ok(y) => turns[lane].live.machine.newest_mut(slot as usize, 1)[0] = [y],
         Err(error) => turns[lane].outcome.predict.add(id, error),

@@ -2,7 +2,8 @@
 
 use sigc_engine::reference::{Ask, Reference, interpret, interpret_universe};
 use sigc_engine::{
-    Columns, Engine, Live, Outcome, PanelInput, PanelOptions, Predict, PredictError, RowSink, Together, Turn, Warm, run_panel,
+    Columns, Engine, Live, Outcome, PanelInput, PanelOptions, Predict, PredictError, RowSink, Together, Turn, Warm,
+    run_panel,
 };
 use sigc_market::{Bar, Field, Interval, NULL, Symbol, Ts};
 use sigc_plan::*;
