@@ -191,6 +191,11 @@ impl Live {
         self.symbol
     }
 
+    /// True if a source has had its first bar.
+    pub fn has_begun(&self, frame: FrameId) -> bool {
+        self.machine.frames.get(frame.index()).is_some_and(|rows| rows.started)
+    }
+
     /// The instant of the last step.
     pub fn at(&self) -> Option<Ts> {
         self.at
