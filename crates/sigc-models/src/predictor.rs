@@ -39,7 +39,10 @@ pub trait Predictor: Send {
 
     /// The predictions for several windows, one per lane and one after the other in `windows`, appended to `out` in that
     /// order: the same bits as [`Predictor::predict`] gives for each.
-    fn predict_many(&mut self, lanes: &[LaneId], windows: &[f64], out: &mut Vec<Result<f64, ModelError>>);
+    fn predict_many(&mut self, lanes: &[LaneId], windows: &[f64], out: &mut Vec<Result<f64, ModelError>>) {
+        let cells = (windows.len() / lanes.len().max(1)).max(1);
+        out.extend(lanes.iter().zip(windows.chunks_exact(cells)).map(|(&lane, window)| self.predict(lane, window)));
+    }
 
     /// The net's own output for a window that is scaled already; for comparing the net alone.
     ///

@@ -15,7 +15,7 @@ mod table;
 
 use crate::merge::{Merge, close};
 use sigc_engine::{
-    Engine, EngineError, Live, PanelInput, PanelOptions, Predict, PredictError, RowSink, Together, Turn, run_panel,
+    Engine, EngineError, Live, PanelInput, PanelOptions, Predict, PredictError, Together, Turn, run_panel,
 };
 use sigc_market::{Bar, Ts};
 use sigc_plan::lookback::{Oldest, Until};
@@ -405,8 +405,8 @@ fn run_live(
             live.step(at, due, models, sink)?;
         } else {
             let parts = lanes.iter_mut().zip(&due).zip(&mut sinks);
-            let turn = |((live, due), sink)| -> Turn<'_> { Turn::new(live, due, sink as &mut dyn RowSink) };
-            together.step(at, &mut parts.map(turn).collect::<Vec<_>>(), models)?;
+            let mut turns: Vec<Turn<'_>> = parts.map(|((live, due), sink)| Turn::new(live, due, sink)).collect();
+            together.step(at, &mut turns, models)?;
         }
         if cut == Some(at) {
             // A snapshot that cannot be read back leaves no rows behind the cut, and so is counted as a difference.

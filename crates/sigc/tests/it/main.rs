@@ -16,3 +16,4 @@ mod support;
 mod timer;
 mod training;
 mod ui;
+mod universe;

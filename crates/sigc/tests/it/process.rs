@@ -94,6 +94,45 @@ fn verify_compares_a_process_with_itself() {
     assert!(stderr(&out).contains("E0513"), "{}", stderr(&out));
 }
 
+/// A batch asks about many windows in one request; one that kills the process costs its own row only.
+#[test]
+fn a_batch_asks_about_many_windows_at_once() {
+    let dir = place();
+    let program = dir.path().join("examples/process/model.py");
+    let text = std::fs::read_to_string(&program).expect("the model");
+    let backfill = |out: &str| {
+        let args = ["backfill", "p.yaml", "--bars", "bars", "--out", out, "--allow-process", "--threads", "1"];
+        sigc_ok(dir.path(), &args);
+        csv(&std::fs::read_to_string(dir.path().join(out)).expect("rows"))
+    };
+    let plain = backfill("plain.csv");
+    // The same answers, and how many windows each request had.
+    let noted = text.replace(
+        "        values = [",
+        "        open('requests.txt', 'a').write(f\"{len(message['windows'])}\\n\")\n        values = [",
+    );
+    assert_ne!(noted, text);
+    std::fs::write(&program, &noted).expect("written");
+    assert_eq!(backfill("noted.csv"), plain);
+    let requests = std::fs::read_to_string(dir.path().join("requests.txt")).expect("requests");
+    let sizes: Vec<usize> = requests.lines().map(|n| n.parse().expect("a number")).collect();
+    assert_eq!(sizes.iter().max(), Some(&64), "{sizes:?}");
+    assert!(sizes.iter().sum::<usize>() > 300, "{sizes:?}");
+
+    // Row by row the same window again and again: it dies of one.
+    let rsi: Vec<f64> = plain.iter().filter_map(|r| r["rsi_14"].parse().ok()).collect();
+    let poison = rsi[rsi.len() / 2];
+    let deadly = text.replace(
+        "    total = sum(",
+        &format!("    if rows[-1][0] == {poison:?}: sys.exit(3)\n    total = sum("),
+    );
+    std::fs::write(&program, deadly).expect("written");
+    let left = backfill("deadly.csv");
+    let without: Vec<_> = plain.iter().zip(&left).filter(|(a, b)| a["prediction"] != b["prediction"]).collect();
+    assert!(without.iter().all(|(_, b)| b["prediction"].is_empty()));
+    assert!((1..64).contains(&without.len()), "{} rows are without a prediction", without.len());
+}
+
 #[test]
 fn nothing_is_started_without_leave() {
     let dir = place();

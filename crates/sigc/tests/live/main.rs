@@ -12,3 +12,4 @@ mod kill;
 mod load;
 mod stall;
 mod thirty_days;
+mod universe;
