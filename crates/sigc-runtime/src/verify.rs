@@ -268,11 +268,7 @@ impl<'p> Unmodelled<'p> {
             let end = Ts(at.0.saturating_add(RUN_ON as i64 * shortest));
             let mut bars = Vec::new();
             for s in group.clone() {
-                let unlisted = s != symbol && symbols[s].iter().all(|(f, b)| closed(self.plan, *f, b, end) == 0);
-                bars.push(match unlisted {
-                    true => symbols[s].iter().map(|&(f, b)| (f, &b[..0])).collect(),
-                    false => self.history(&symbols[s], &oldest, at, end)?,
-                });
+                bars.push(self.history(&symbols[s], &oldest, s == symbol, (at, end))?);
             }
             // A source whose own oldest row some op reads: without it the row cannot be there.
             let binding = symbols[symbol].iter().map(|(f, _)| *f).filter(|&f| oldest.frame(f).is_some()).collect();
@@ -280,13 +276,21 @@ impl<'p> Unmodelled<'p> {
         })
     }
 
-    /// The bars of a symbol from the oldest that is needed at `at` up to `end`; `None` if there is a gap in what is needed.
-    fn history<'a>(&self, bars: &SymbolBars<'a>, oldest: &Oldest, at: Ts, end: Ts) -> Option<SymbolBars<'a>> {
+    /// The bars of a symbol from the oldest that is needed at `at` up to `end`; `None` if there is a gap in what is needed,
+    /// or nothing of one that must be `listed`.
+    fn history<'a>(
+        &self,
+        bars: &SymbolBars<'a>,
+        oldest: &Oldest,
+        listed: bool,
+        (at, end): (Ts, Ts),
+    ) -> Option<SymbolBars<'a>> {
         let mut cut = Vec::new();
         for &(frame, all) in bars {
             let of = self.plan.frame(frame).interval;
             let last = closed(self.plan, frame, all, end);
-            let Some(lo) = oldest.frame(frame) else {
+            let needed = oldest.frame(frame).filter(|_| listed || last > 0);
+            let Some(lo) = needed else {
                 cut.push((frame, &all[..last]));
                 continue;
             };

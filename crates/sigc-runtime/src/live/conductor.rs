@@ -248,6 +248,8 @@ struct Journalling {
     pending: Batch,
     /// The batch the driver is storing, kept until it says that it is there.
     storing: Option<Batch>,
+    /// Bars that are not to be stored before the state of the universe is.
+    held: Option<Vec<BarEntry>>,
     last_seq: u64,
     retry_at: Option<Ts>,
 }
@@ -337,6 +339,8 @@ impl Conductor {
             return Err(ResumeError::Apart);
         }
 
+        let held = (universe.is_some() && taken.iter().all(Option::is_none)).then(Vec::new);
+
         // Where each sequence goes on: behind the lane's state and the stored bars, or where its history begins.
         let oldest = oldest_rows(&setup, emit_after, now);
         let history_from = setup.sources.iter().zip(&oldest).map(|(s, &row)| s.terms.interval.open_of(row)).collect();
@@ -396,7 +400,7 @@ impl Conductor {
             columns_of: place_of.iter().map(|places| columns_of(&setup, places)).collect(),
             signals,
             stalled: vec![false; outboxes.len()],
-            journal: Journalling { last_seq: restored.last_seq, ..Journalling::default() },
+            journal: Journalling { held, last_seq: restored.last_seq, ..Journalling::default() },
             store_retry: Retry::new(STORE, setup.seed),
             engine: setup.engine,
             models: setup.models,
@@ -607,7 +611,7 @@ impl Conductor {
                 release.fate = fate;
             } else if interval.close_of(release.row) > self.emit_after {
                 let entry = BarEntry { id, fate: release.fate, at: now };
-                self.journal.pending.bars.push(entry);
+                self.journal.held.as_mut().unwrap_or(&mut self.journal.pending.bars).push(entry);
                 out.bars.push(entry);
             }
             if let Some(lane) = self.lane_of[source][symbol as usize] {

@@ -47,7 +47,8 @@ pub fn bars(
                     return Err(format!("{name}: no bar at all"));
                 }
             };
-            if first.id.row > expected.max(listed) {
+            // The first bar of all may not have been to be had: then the symbol begins with the next.
+            if first.id.row > expected.max(listed) && !(may.all && listed > expected) {
                 return Err(format!("{name}: begins with row {}, not {}", first.id.row, expected.max(listed)));
             }
             // That a row does not exist is known when a later one does.
@@ -240,8 +241,7 @@ fn universe(
     };
     let others = (0..n).filter(|&s| gone != Some(s as u32)).filter_map(passed).min();
     let open = others.or_else(|| (0..n).filter_map(passed).min()).unwrap_or(Ts(i64::MAX));
-    // One that was taken off the list before any state was stored cannot load its history again: it has no part.
-    let has_part = |s: usize| passed(s).is_some_and(|at| gone != Some(s as u32) || at >= open);
+    let has_part = |s: usize| passed(s).is_some();
     let mut instants: BTreeMap<Ts, Vec<Vec<(usize, i64, BarFate)>>> = BTreeMap::new();
     for symbol in (0..n).filter(|&s| has_part(s)) {
         for (source, truth) in sources(symbol) {
@@ -291,11 +291,13 @@ fn by_symbol(shelf: &Shelf) -> BTreeMap<String, Vec<(Ts, u16)>> {
     map
 }
 
-/// The truth before the first entry, then what the entries say: row by row, gaps included, from the first bar on.
+/// The truth up to the start, then what the entries say: row by row, gaps included, from the first bar on.
 fn as_taken(disk: &Disk, truth: &Truth, source: usize, symbol: usize) -> Vec<(i64, BarFate)> {
     let id = |row| BarId { source: source as u16, symbol: symbol as u32, row };
     let entries: Vec<_> = disk.bars.range(id(i64::MIN)..=id(i64::MAX)).map(|(_, e)| e).collect();
-    let first = entries.first().map_or(i64::MAX, |e| e.id.row);
+    // Entries that begin later are those of a symbol that was listed later.
+    let started = disk.emit_after.map_or(i64::MAX, |at| truth.interval.index_of(at));
+    let first = entries.first().map_or(started, |e| e.id.row.min(started));
     let history = (truth.first..first.min(truth.first + truth.rows.len() as i64)).map(|row| {
         let taken = truth.bar(row).map(|bar| BarFate::Taken { bar, origin: Origin::Rest });
         (row, taken.unwrap_or(BarFate::Absent))

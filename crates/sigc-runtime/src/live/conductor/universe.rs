@@ -10,7 +10,8 @@
 //! - nobody who was given up: the rows such a symbol owes are gaps from the instant on that the others come to.
 //!
 //! The state of all lanes is stored together: before the first row behind the history, and then as often as a lone
-//! lane's. So a restart begins with all lanes at one instant, and every row with a fate is behind it.
+//! lane's. No bar is stored before the first state. So a restart begins with all lanes at one instant, and every bar and
+//! row with a fate is behind it; a symbol whose history cannot be had any more after a crash has had no part in anything.
 
 use super::{Conductor, FeedOut, Out, STEPS_PER_SNAPSHOT, barrier_notes};
 use crate::live::lane::Lane;
@@ -123,8 +124,10 @@ impl Conductor {
     }
 
     fn step_all(&mut self, universe: &mut Universe, at: Ts, now: Ts, out: &mut Out) -> Result<(), EngineError> {
-        // What is emitted from here on is behind a stored state.
-        if at > self.emit_after && self.written.iter().any(|w| !w.stored) {
+        if at > self.emit_after
+            && let Some(held) = self.journal.held.take()
+        {
+            self.journal.pending.bars.extend(held);
             self.snapshot_all();
         }
         let mut readers: Vec<Reader<'_>> = self.lanes.iter().map(|_| Reader::new(&self.signals)).collect();
