@@ -170,7 +170,8 @@ async fn conduct(mut spec: RunSpec, stop: &Stop, observer: Arc<dyn Observer>) ->
         models: spec.models,
         sources: sources.iter().map(|s| s.setup.clone()).collect(),
         symbols: spec.symbols,
-        sinks: sinks.iter().map(|s| s.batching).collect(),
+        // An attempt takes real time, however fast the venue's passes.
+        sinks: sinks.iter().map(|s| s.batching.at(spec.pace.speed())).collect(),
         catch_up: spec.catch_up,
         lookback_ms: spec.lookback_ms,
         buffer_ms: spec.buffer_ms,

@@ -16,6 +16,8 @@ pub enum Fault {
     Refuse,
     /// Bytes are taken and go nowhere: requests and answers hang.
     Hang,
+    /// Bytes to the server are held back, and delivered once another fault is set, also those of clients that are gone.
+    Late,
     /// The connection is cut after so many bytes to the server from now on: in the middle of a request.
     CutRequest(u64),
     /// The connection is cut after so many bytes from the server from now on: the request was done, its answer is lost.
@@ -128,6 +130,7 @@ fn carry(from: &TcpStream, to: &TcpStream, to_server: bool, state: &Arc<State>) 
         from.set_read_timeout(Some(Duration::from_millis(20))).ok();
         let (mut counted, mut since) = (0_u64, state.fault().1);
         let mut limit = None;
+        let mut held = Vec::new();
         loop {
             let (fault, number) = state.fault();
             if number != since || limit.is_none() {
@@ -142,13 +145,30 @@ fn carry(from: &TcpStream, to: &TcpStream, to_server: bool, state: &Arc<State>) 
             if state.stop.load(Ordering::Relaxed) || fault == Fault::Refuse {
                 break;
             }
+            let late = fault == Fault::Late;
+            if !late && !held.is_empty() && to.write_all(&std::mem::take(&mut held)).is_err() {
+                break;
+            }
             let n = match from.read(&mut buffer) {
+                // The client is gone, and its bytes are on their way.
+                Ok(0) | Err(_) if late && !held.is_empty() => {
+                    thread::sleep(Duration::from_millis(20));
+                    continue;
+                }
                 Ok(0) => break,
                 Ok(n) => n,
                 Err(e) if matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => continue,
                 Err(_) => break,
             };
             if fault == Fault::Hang {
+                continue;
+            }
+            if late {
+                match to_server {
+                    true => held.extend_from_slice(&buffer[..n]),
+                    // Nobody may be there to hear it.
+                    false => to.write_all(&buffer[..n]).unwrap_or_default(),
+                }
                 continue;
             }
             let room = usize::try_from(limit.unwrap_or(u64::MAX) - counted).unwrap_or(usize::MAX);
@@ -215,6 +235,8 @@ mod tests {
         proxy.set(Fault::Hang);
         assert_eq!(back(&proxy, 50), 0);
         proxy.set(Fault::Refuse);
+        assert_eq!(back(&proxy, 50), 0);
+        proxy.set(Fault::Late);
         assert_eq!(back(&proxy, 50), 0);
         proxy.set(Fault::None);
         assert_eq!(back(&proxy, 50), 50);

@@ -27,6 +27,7 @@ pub struct Server {
     kind: Kind,
     port: u16,
     folder: PathBuf,
+    arguments: Vec<String>,
     child: Option<Child>,
 }
 
@@ -34,7 +35,7 @@ pub struct Server {
 ///
 /// # Panics
 /// If the tests were not started by it: a test that needs a server must not pass without.
-fn services() -> PathBuf {
+pub fn services() -> PathBuf {
     let folder = std::env::var_os("SIGC_SERVICES").map(PathBuf::from);
     folder.expect("SIGC_SERVICES is not set: start service tests by `.ci/services cargo test ...`")
 }
@@ -45,8 +46,17 @@ impl Server {
     /// # Panics
     /// If it does not start: the message has what it said.
     pub fn start(kind: Kind, folder: &Path) -> Server {
+        Server::start_with(kind, folder, &[])
+    }
+
+    /// As [`Server::start`], with more arguments for the server: users, certificates.
+    ///
+    /// # Panics
+    /// As [`Server::start`].
+    pub fn start_with(kind: Kind, folder: &Path, arguments: &[&str]) -> Server {
         let port = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a free port").port();
-        let mut server = Server { kind, port, folder: folder.join(format!("{kind:?}")), child: None };
+        let arguments = arguments.iter().map(|a| (*a).to_owned()).collect();
+        let mut server = Server { kind, port, folder: folder.join(format!("{kind:?}")), arguments, child: None };
         std::fs::create_dir_all(&server.folder).expect("the folder of the server");
         if kind == Kind::Postgres {
             server.init_postgres();
@@ -63,9 +73,12 @@ impl Server {
     /// Kills the server at once, as a crash would.
     pub fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
-            // Its whole group: PostgreSQL has many processes.
-            let group = format!("-{}", child.id());
-            Command::new("kill").args(["-9", "--", &group]).stderr(Stdio::null()).status().ok();
+            // PostgreSQL has many processes, each in a group of its own.
+            let pid = child.id();
+            let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+            let group = format!("-{pid}");
+            let all = [group.as_str()].into_iter().chain(children.split_whitespace());
+            Command::new("kill").args(["-9", "--"]).args(all).stderr(Stdio::null()).status().ok();
             child.kill().ok();
             child.wait().ok();
         }
@@ -80,6 +93,7 @@ impl Server {
         let log = self.folder.join("server.log");
         let out = std::fs::File::create(&log).expect("the log of the server");
         let mut command = self.command();
+        command.args(&self.arguments);
         command.stdout(out.try_clone().expect("a second handle")).stderr(out).stdin(Stdio::null()).process_group(0);
         self.child = Some(command.spawn().unwrap_or_else(|e| panic!("{:?} does not start: {e}", self.kind)));
         let begun = Instant::now();

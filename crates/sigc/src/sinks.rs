@@ -19,19 +19,22 @@ const BEHIND_TIMEOUT_MS: i64 = 20_000;
 /// The drivers this program was built with: those of files and processes, those with a client of their own, and those
 /// of a program of one's own.
 fn drivers() -> impl Iterator<Item = &'static Driver> {
-    let built = sigc_connectors::sinks::DRIVERS.iter().chain(DYNAMODB).chain(HTTP);
-    built.copied().chain(extension().sinks.iter().copied())
+    let own = extension().sinks.iter();
+    let built = sigc_connectors::sinks::DRIVERS.iter().chain(CLIENTS.iter().copied().flatten());
+    built.chain(own).copied()
 }
 
-#[cfg(feature = "dynamodb")]
-static DYNAMODB: &[&Driver] = &[&sigc_sink_dynamodb::DRIVER];
-#[cfg(not(feature = "dynamodb"))]
-static DYNAMODB: &[&Driver] = &[];
-
-#[cfg(any(feature = "clickhouse", feature = "webhook"))]
-static HTTP: &[&Driver] = sigc_sink_http::DRIVERS;
-#[cfg(not(any(feature = "clickhouse", feature = "webhook")))]
-static HTTP: &[&Driver] = &[];
+/// The drivers with a client of their own, each crate behind a feature.
+static CLIENTS: &[&[&Driver]] = &[
+    #[cfg(feature = "dynamodb")]
+    &[&sigc_sink_dynamodb::DRIVER],
+    #[cfg(any(feature = "clickhouse", feature = "webhook"))]
+    sigc_sink_http::DRIVERS,
+    #[cfg(feature = "nats")]
+    &[&sigc_sink_nats::DRIVER],
+    #[cfg(feature = "postgres")]
+    &[&sigc_sink_postgres::DRIVER],
+];
 
 /// How sinks are opened.
 #[derive(Clone, Copy)]

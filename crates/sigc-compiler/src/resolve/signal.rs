@@ -6,7 +6,7 @@ use crate::params::{read_args, read_interval};
 use crate::read::{self, known_keys, list};
 use crate::shape::{SinkDecl, Trigger};
 use crate::typed::{CatchUp, ColId, Scheduling, TSignal, TSink, TStep, Typed, Warmup, What};
-use sigc_catalog::{DEDUP_KEY, Kind, ParamKind, RECORD, Step};
+use sigc_catalog::{DEDUP_KEY, Kind, ParamKind, Place, RECORD, Step};
 use sigc_diag::{
     Diag, Diags, E0203, E0210, E0225, E0240, E0302, E0305, E0306, E0401, E0403, E0404, E0406, E0411, E0413, E0414,
     Spanned, W0301, W0302, nearest,
@@ -466,17 +466,21 @@ fn order(typed: &mut Typed) {
     }
 }
 
-/// Two sinks on one target would write into each other.
+/// Two sinks on one target would write into each other. Of a service, its address and whatever else names it count, too:
+/// one table may be written to on two servers.
 fn check_targets(cx: &Resolver<'_>, diags: &mut Diags) {
-    let target = |s: &TSink| s.args.value(s.def.target).map(|v| v.to_string());
+    let names_service =
+        |s: &TSink, kind: &ParamKind| s.def.place == Place::Shared && matches!(kind, ParamKind::Url | ParamKind::Text);
+    let place = |s: &TSink| {
+        let named = s.def.info.specs().filter(|p| p.name == s.def.target || names_service(s, &p.kind));
+        named.map(|p| s.args.value(p.name).map(ToString::to_string)).collect::<Vec<_>>()
+    };
     for (i, sink) in cx.typed.sinks.iter().enumerate() {
-        let Some(path) = target(sink) else { continue };
-        if let Some(other) = cx.typed.sinks[..i]
-            .iter()
-            .find(|o| o.def.info.name == sink.def.info.name && target(o).as_ref() == Some(&path))
-        {
+        let Some(target) = sink.args.value(sink.def.target) else { continue };
+        let same = |o: &&TSink| o.def.info.name == sink.def.info.name && place(o) == place(sink);
+        if let Some(other) = cx.typed.sinks[..i].iter().find(same) {
             diags.push(
-                Diag::new(&E0413, sink.span, format!("two sinks write to `{path}`"))
+                Diag::new(&E0413, sink.span, format!("two sinks write to `{target}`"))
                     .here("this one")
                     .label(other.span, "and this one")
                     .help("give one of them another target"),

@@ -4,10 +4,11 @@
 //!   share is in `append`.
 //! * [`parquet`] writes the rows of a run to parts in a folder, each once, too.
 //! * [`process`] hands them to a child process.
-//! * [`clickhouse`], [`webhook`] and [`dynamodb`] are steps; their drivers live in `sigc-sink-http` and
-//!   `sigc-sink-dynamodb`.
+//! * [`clickhouse`], [`webhook`], [`dynamodb`], [`nats`] and [`postgres`] are steps; their drivers live in crates of
+//!   their own, `sigc-sink-..`.
 //! * [`table`] writes the table of a backfill, whole or not at all.
 
+pub mod address;
 mod append;
 pub mod clickhouse;
 pub mod csv_append;
@@ -16,8 +17,10 @@ pub mod json;
 pub mod jsonl;
 mod key;
 mod line;
+pub mod nats;
 pub mod parquet;
 mod paths;
+pub mod postgres;
 pub mod process;
 pub mod table;
 pub mod webhook;
@@ -34,6 +37,8 @@ pub static SINKS: &[&SinkStep] = &[
     &clickhouse::step::CLICKHOUSE,
     &webhook::step::WEBHOOK,
     &dynamodb::step::DYNAMODB,
+    &nats::step::NATS,
+    &postgres::step::POSTGRES,
 ];
 
 /// The drivers of this crate.

@@ -5,7 +5,6 @@ mod bars_formats;
 mod bars_real;
 mod broken_bytes;
 mod csv_append;
-mod file_speed;
 mod generated;
 mod jsonl;
 mod parquet_parts;

@@ -173,58 +173,6 @@ fn a_part_that_cannot_be_written_is_written_later() {
     assert_eq!(read(folder), wanted(&all));
 }
 
-/// On a real file system that fills up. Needs root: it mounts one in memory.
-#[test]
-#[ignore = "needs root"]
-fn a_full_disk_keeps_every_row_once() {
-    use sigc_connectors::sinks::csv_append::{CsvAppend, DedupColumn};
-    use sigc_connectors::sinks::jsonl::Jsonl;
-    let run =
-        |args: &[&str]| assert!(std::process::Command::new("mount").args(args).status().expect("mount").success());
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let at = folder.path().to_str().expect("text");
-    run(&["-t", "tmpfs", "-o", "size=128k", "tmpfs", at]);
-    let key = [DedupColumn::Ts, DedupColumn::Symbol];
-    let roll = Roll { rows: 300, minutes: 100_000 };
-    let mut sinks: [Box<dyn Sink>; 3] = [
-        Box::new(CsvAppend::open(&folder.path().join("x.csv"), &schema(), &key).expect("room")),
-        Box::new(Jsonl::open(&folder.path().join("x.jsonl"), &schema(), &key).expect("room")),
-        Box::new(open(&folder.path().join("parts"), roll).expect("room")),
-    ];
-    let all = rows(600);
-    let mut failures = 0;
-    for batch in all.chunks(50) {
-        // Whichever sink is full, the others are asked all the same; then there is space.
-        let full: Vec<usize> = (0..3)
-            .filter(|&i| {
-                let failed = sinks[i].write(batch).and_then(|w| sinks[i].flush().map(|()| w)).err();
-                failed.is_some_and(|e| {
-                    assert_eq!(e.code(), "E0512");
-                    assert!(e.help().contains("free some space"), "{e}: {}", e.help());
-                    true
-                })
-            })
-            .collect();
-        failures += full.len();
-        if !full.is_empty() {
-            let size = format!("remount,size={}k", 128 + 64 * failures);
-            run(&["-o", &size, at]);
-        }
-        for i in full {
-            sinks[i].write(batch).and_then(|w| sinks[i].flush().map(|()| w)).expect("room again");
-        }
-    }
-    run(&["-o", "remount,size=8m", at]);
-    sinks.into_iter().for_each(|s| s.close().expect("closes"));
-    let lines = |name: &str| std::fs::read_to_string(folder.path().join(name)).expect("text").lines().count();
-    let parts = read(&folder.path().join("parts"));
-    let counts = (lines("x.csv"), lines("x.jsonl"), parts.len());
-    std::process::Command::new("umount").arg(at).status().expect("umount");
-    assert!(failures > 3, "{failures} failures");
-    assert_eq!(counts, (1_201, 1_200, 1_200));
-    assert_eq!(parts, wanted(&all));
-}
-
 #[test]
 fn folders_of_something_else_are_refused() {
     let folder = tempfile::tempdir().expect("a temporary folder");

@@ -34,6 +34,13 @@ pub struct Batching {
     pub deadline_ms: i64,
 }
 
+impl Batching {
+    /// For a venue whose time passes `speed` times as fast: an attempt may take as long in real time.
+    pub fn at(self, speed: f64) -> Batching {
+        Batching { deadline_ms: (self.deadline_ms as f64 * speed) as i64, ..self }
+    }
+}
+
 /// Rows to offer to the sink: those behind `after` up to and with `to`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Delivery {

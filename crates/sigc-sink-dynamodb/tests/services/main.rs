@@ -247,30 +247,3 @@ fn throttling_is_tried_again_and_refusals_are_not() {
         assert_eq!(sink.write(&[row(0, "BTCUSDT")]).expect("stored").new, 1);
     }
 }
-
-/// Rows per second by batch size, and of plain puts without a condition. Printed, not judged.
-#[test]
-#[ignore = "measures"]
-#[expect(clippy::print_stderr, reason = "what it is for")]
-fn speed() {
-    let (_folder, server) = started();
-    let per_second = |n: usize, begun: Instant| n as f64 / begun.elapsed().as_secs_f64();
-    for (size, n) in [(1, 200), (100, 2_000), (1_000, 2_000)] {
-        let table = format!("signals-{size}");
-        let more = [("create", Value::Bool(true)), ("timeout_ms", Value::Int(300_000))];
-        let mut sink = open(&args(&server.address(), &table, &more)).expect("the table is made");
-        let all = rows(n / 4);
-        let begun = Instant::now();
-        for batch in all.chunks(size) {
-            sink.write(batch).expect("stored");
-        }
-        eprintln!("dynamodb, batches of {size}: {:.0} rows/s", per_second(all.len(), begun));
-    }
-    let (reader, begun) = (Reader::of(&server), Instant::now());
-    for i in 0..200 {
-        let (pk, sk) = (AttributeValue::S("plain".into()), AttributeValue::N(i.to_string()));
-        let put = reader.0.put_item().table_name("signals-1").item("pk", pk).item("sk", sk);
-        reader.1.block_on(put.send()).expect("stored");
-    }
-    eprintln!("plain puts without a condition, one at a time: {:.0} rows/s", per_second(200, begun));
-}

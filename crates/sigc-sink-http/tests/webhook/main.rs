@@ -1,7 +1,6 @@
 //! `sinks.webhook` against a receiver of our own over loopback: what is sent, and what a reader of the receiver sees
 //! after lost answers, refusals and restarts.
 
-mod bench;
 mod receiver;
 
 use receiver::{Receiver, Reply};

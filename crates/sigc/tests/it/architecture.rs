@@ -25,6 +25,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("sigc-sim", &["sigc-connectors", "sigc-market"]),
     ("sigc-sink-dynamodb", &["sigc-connectors", "sigc-runtime", "sigc-catalog", "sigc-market"]),
     ("sigc-sink-http", &["sigc-connectors", "sigc-runtime", "sigc-catalog", "sigc-market"]),
+    ("sigc-sink-nats", &["sigc-runtime", "sigc-connectors", "sigc-catalog", "sigc-market"]),
+    ("sigc-sink-postgres", &["sigc-runtime", "sigc-connectors", "sigc-catalog", "sigc-market"]),
     // Servers and a faulty network, for tests only.
     ("sigc-testbed", &[]),
 ];

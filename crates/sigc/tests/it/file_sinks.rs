@@ -57,7 +57,7 @@ fn rows_go_to_a_part_and_running_again_adds_none() {
 
 #[test]
 fn the_examples_of_sinks_are_sound() {
-    for name in ["jsonl", "parquet", "dynamodb"] {
+    for name in ["jsonl", "parquet", "dynamodb", "nats"] {
         let file = root().join(format!("examples/{name}.yaml"));
         sigc_ok(&root(), &["check", file.to_str().expect("text")]);
     }

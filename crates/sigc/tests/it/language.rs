@@ -254,3 +254,38 @@ fn a_stream_has_the_bits_of_the_batch() {
     }
     assert!(compared > 3_000, "{compared} cells");
 }
+
+/// One table may be written to on two servers, and not twice on one.
+#[test]
+fn a_target_is_a_place_on_a_server() {
+    let codes = |first: &str, second: &str| {
+        let text = format!(
+            "name: test
+signal_generation:
+  mode: stream
+  on_prediction:
+    - using: sinks.postgres
+      params: {{{first}}}
+    - using: sinks.postgres
+      params: {{{second}}}
+pipeline:
+  - data:
+      using: data.binance_futures
+      outputs: {{frame: q}}
+      params: {{universe: [BTCUSDT], interval: 15m}}
+  - model:
+      using: models.linear
+      inputs: {{frame: q}}
+      outputs: {{columns: [p]}}
+      params: {{weights: {{close: 1}}}}
+"
+        );
+        let compiled = compile(&text, &sigc::catalog::catalog(), &NoFiles);
+        compiled.diags.sorted().iter().map(|d| d.code.id.to_owned()).collect::<Vec<_>>()
+    };
+    let here = "url: 'postgres://here/db', table: t";
+    assert_eq!(codes(here, here), ["E0413"]);
+    assert_eq!(codes(here, "url: 'postgres://here/db', table: t, timeout_ms: 500"), ["E0413"]);
+    assert_eq!(codes(here, "url: 'postgres://there/db', table: t"), [""; 0]);
+    assert_eq!(codes(here, "url: 'postgres://here/db', table: u"), [""; 0]);
+}

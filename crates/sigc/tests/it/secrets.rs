@@ -156,7 +156,7 @@ fn runs_show_no_secret() {
     write("refused.yaml", &chatter("telltale.py, greeting"));
     let simulated = ["--simulate", "--speed", "600", "--allow-process", "--to-real-sinks", "--state", "state"];
     let args =
-        [&["run", "p.yaml", "--until", "2026-01-05T00:05:00Z", "--log-level", "debug"] as &[&str], &simulated].concat();
+        [&["run", "p.yaml", "--until", "2026-01-05T00:30:00Z", "--log-level", "debug"] as &[&str], &simulated].concat();
     let out = sigc(dir.path(), &args);
     assert!(String::from_utf8_lossy(&out.stderr).contains("[redacted]"), "{}", String::from_utf8_lossy(&out.stderr));
     assert_hidden(dir.path(), &args, &out);

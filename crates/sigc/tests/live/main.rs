@@ -7,9 +7,12 @@
 #![expect(clippy::print_stdout, reason = "long runs say what they saw")]
 
 mod cycles;
+#[path = "../common/exchange.rs"]
 mod exchange;
+mod fixture;
 mod kill;
 mod load;
+mod signals;
 mod stall;
 mod thirty_days;
 mod universe;

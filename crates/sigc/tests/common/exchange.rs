@@ -147,23 +147,38 @@ pub fn audit(folder: &Path, file: &str) -> serde_json::Value {
     serde_json::from_str(&ok(folder, &["audit", file, "--state", "state", "--json"])).expect("JSON")
 }
 
-/// The rows of a live run against `sigc backfill` over the exchange's own bars: the same text in every cell, each row
-/// once, in order per symbol, none missing from the first instant on that the journal emits to `until`.
-pub fn compare(folder: &Path, file: &str, column: &str, live: &Path, bars_interval: &str, until: &str) -> usize {
+/// Leaves out the bars before the first one of the run: recursive values have the same bits only from the same first bar.
+/// Gives the instant behind which the run emits.
+pub fn same_history(folder: &Path, file: &str) -> String {
     let audit = audit(folder, file);
-    let from = audit["emit_after"].as_str().expect("an instant").to_owned();
-    // Recursive values have the same bits if they are computed from the same first bar.
-    let history = audit["runs"][0]["config"]["history_from"][0].as_str().expect("an instant").to_owned();
-    cut(&folder.join("truth"), &history);
+    cut(&folder.join("truth"), audit["runs"][0]["config"]["history_from"][0].as_str().expect("an instant"));
+    audit["emit_after"].as_str().expect("an instant").to_owned()
+}
+
+/// What a live run has to give by `sigc backfill` over the exchange's own bars, by symbol and label: from the first instant
+/// on that the journal emits, to `until`.
+pub fn truth(
+    folder: &Path,
+    file: &str,
+    column: &str,
+    bars_interval: &str,
+    until: &str,
+) -> BTreeMap<(String, String), String> {
+    let from = same_history(folder, file);
     ok(
         folder,
         &["backfill", file, "--bars", "truth", "--bars-interval", bars_interval, "--out", "truth.csv", "--overwrite"],
     );
-    let truth: BTreeMap<(String, String), String> = csv(&folder.join("truth.csv"))
+    csv(&folder.join("truth.csv"))
         .into_iter()
         .filter(|r| r["ts"].as_str() > from.as_str() && r["ts"].as_str() <= until && !r[column].is_empty())
         .map(|r| ((r["symbol"].clone(), r["ts"].clone()), r[column].clone()))
-        .collect();
+        .collect()
+}
+
+/// The rows of a live run against [`truth`]: the same text in every cell, each row once, in order per symbol, none missing.
+pub fn compare(folder: &Path, file: &str, column: &str, live: &Path, bars_interval: &str, until: &str) -> usize {
+    let truth = truth(folder, file, column, bars_interval, until);
     let mut seen: BTreeMap<(String, String), String> = BTreeMap::new();
     let mut newest: BTreeMap<String, String> = BTreeMap::new();
     for row in csv(live) {
