@@ -9,7 +9,6 @@
 //! ```
 
 use sigc_catalog::{ArgProblem, Args, Example, Feature, Info, Inputs, Known, Output, Param, Role};
-use sigc_market::NULL;
 use sigc_plan::{CrossFn, Op, Ops, Row1, Row2, ValueId};
 
 const K: Param<u32> = Param::int("k", "how many symbols are long: those with the greatest predictions");
@@ -64,7 +63,7 @@ fn build(g: &mut Ops<'_>, inputs: &Inputs, args: &Args) -> Vec<ValueId> {
         return vec![g.add(long, zero)];
     }
     // Who is long is not among those that the short side chooses from.
-    let null = g.constant(NULL);
+    let null = g.constant(f64::NAN);
     let negative = g.row1(Row1::Neg, x);
     let rest = g.push(Op::If(long, null, negative));
     let short = first(g, rest, bottom);
