@@ -110,10 +110,6 @@ pub fn rows(
         fates.insert((row.signal, row.symbol, row.open_time), &row.fate);
     }
     let symbols = plan.symbols();
-    if engine.is_over_universe() && gone.is_some_and(|s| !has_taken(disk, s)) {
-        // One that was given up amid its history: nothing tells how much of it the others were ranked against.
-        return Ok(counts);
-    }
     let universe = if engine.is_over_universe() { Some(universe(disk, engine, truths, gone)?) } else { None };
     // A symbol that is not listed is waited for up to a minute.
     let all_listed = !engine.is_over_universe() || (0..symbols.len()).all(|s| has_entries(disk, s));
@@ -217,11 +213,6 @@ fn reference(
         live.step(at, &bars, &mut [], &mut rows).map_err(|e| e.to_string())?;
     }
     Ok(Some(rows.0))
-}
-
-fn has_taken(disk: &Disk, symbol: u32) -> bool {
-    let mut entries = disk.bars.values().filter(|e| e.id.symbol == symbol).peekable();
-    entries.peek().is_none() || entries.any(|e| matches!(e.fate, BarFate::Taken { .. }))
 }
 
 fn has_entries(disk: &Disk, symbol: usize) -> bool {

@@ -159,6 +159,8 @@ pub struct World {
     /// The symbol whose requests fail, and the one that is delisted: from when to when.
     rest_down: Option<(u32, Ts, Ts)>,
     delisted: Option<(u32, Ts)>,
+    /// It was given up before its history was there, and the others were ranked against what there was of it.
+    amid_history: bool,
     shelves: Vec<Shelf>,
     totals: Totals,
     traced: bool,
@@ -213,6 +215,7 @@ impl World {
             skew: 0,
             rest_down,
             delisted,
+            amid_history: false,
             shelves: (0..1 + rng.below(2)).map(|_| Shelf::default()).collect(),
             totals: Totals::default(),
             engine,
@@ -263,7 +266,8 @@ impl World {
         };
         let unrepaired = check::bars(&self.disk, &self.truths, settled, may_give_up, gone)?;
         self.totals.count("bars given up", unrepaired);
-        if self.subject == Subject::Conductor {
+        // Of history nothing is stored, so that nobody can tell how much of it there was.
+        if self.subject == Subject::Conductor && !self.amid_history {
             let skipped = self.catch_up == CatchUp::Skip;
             // The last row may be stored and not yet written.
             self.flush()?;
@@ -507,6 +511,7 @@ impl World {
                 return Ok(());
             }
             Some(Machine::Conductor(conductor)) => {
+                let loaded = self.delisted.is_none_or(|(s, _)| has_history(conductor, s));
                 let mut out = Out::default();
                 conductor.handle(event, Ts(self.now.0 + self.skew), &mut out).map_err(|e| e.to_string())?;
                 for note in &out.notes {
@@ -521,6 +526,9 @@ impl World {
                                 return Err(format!("quarantined: {reason}"));
                             }
                             self.totals.count("delisted symbols", 1);
+                            if self.engine.is_over_universe() && self.disk.snapshots.is_empty() {
+                                self.amid_history = !loaded;
+                            }
                         }
                         Note::Feed { note: FeedNote::Poll(PollEvent::Overrun(o)), .. } => {
                             if o.took_ms <= o.planned_ms {
@@ -723,4 +731,13 @@ impl World {
         };
         self.tell(event)
     }
+}
+
+/// True if no source lacks a row of a symbol's history.
+fn has_history(conductor: &Conductor, symbol: u32) -> bool {
+    conductor.sources().iter().enumerate().all(|(i, source)| {
+        let feed = conductor.feed(i);
+        let next = |s: u32| source.terms.interval.close_of(feed.splice(s).next());
+        (symbol as usize) >= feed.n_symbols() || next(symbol) > conductor.emit_after()
+    })
 }

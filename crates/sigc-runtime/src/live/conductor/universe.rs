@@ -9,7 +9,7 @@
 //!   before another symbol had its own. Rows of the history are waited for as long as it takes;
 //! - nobody who was given up: the rows such a symbol owes are gaps from the instant on that the others come to.
 //!
-//! The state of all lanes is stored together: before the first row behind the history, and then as often as a lone
+//! The state of all lanes is stored together: with the first rows behind the history, and then as often as a lone
 //! lane's. No bar is stored before the first state. So a restart begins with all lanes at one instant, and every bar and
 //! row with a fate is behind it; a symbol whose history cannot be had any more after a crash has had no part in anything.
 
@@ -124,19 +124,17 @@ impl Conductor {
     }
 
     fn step_all(&mut self, universe: &mut Universe, at: Ts, now: Ts, out: &mut Out) -> Result<(), EngineError> {
-        if at > self.emit_after
-            && let Some(held) = self.journal.held.take()
-        {
-            self.journal.pending.bars.extend(held);
-            self.snapshot_all();
-        }
         let mut readers: Vec<Reader<'_>> = self.lanes.iter().map(|_| Reader::new(&self.signals)).collect();
         let outcomes = universe.step(at, &mut self.lanes, &mut readers, &mut self.models)?;
         let rows: Vec<_> = readers.into_iter().map(Reader::finish).collect();
         for (lane, (outcome, rows)) in outcomes.into_iter().zip(rows).enumerate() {
             self.said(lane, &outcome, rows, now, out);
         }
-        if self.written.iter().all(|w| w.stored && w.steps >= STEPS_PER_SNAPSHOT) {
+        let first = if at > self.emit_after { self.journal.held.take() } else { None };
+        let is_due = self.written.iter().all(|w| w.stored && w.steps >= STEPS_PER_SNAPSHOT);
+        if first.is_some() || is_due {
+            // In one batch with the rows of this step: behind a row with a fate there is always a state.
+            self.journal.pending.bars.extend(first.unwrap_or_default());
             self.snapshot_all();
         }
         Ok(())
