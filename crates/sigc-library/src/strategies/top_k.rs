@@ -80,7 +80,8 @@ fn first(g: &mut Ops<'_>, x: ValueId, n: u32) -> ValueId {
 fn check(args: &Args, known: Known) -> Vec<ArgProblem> {
     let (k, bottom) = (args.get(&K), args.get(&BOTTOM));
     let Some(n) = known.n_symbols.filter(|&n| u64::from(k) + u64::from(bottom) > n as u64) else { return Vec::new() };
-    let (param, asked) = if bottom > 0 { (BOTTOM.name(), format!("{k} + {bottom}")) } else { (K.name(), k.to_string()) };
+    let (param, asked) =
+        if bottom > 0 { (BOTTOM.name(), format!("{k} + {bottom}")) } else { (K.name(), k.to_string()) };
     vec![ArgProblem {
         param,
         message: format!("the universe has {n} symbols, and {asked} of them are to be held"),

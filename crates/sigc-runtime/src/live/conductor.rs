@@ -350,7 +350,9 @@ impl Conductor {
             let known = |lane: &Option<usize>| lane.and_then(|l| taken[l]);
             let begin = |lane: &Option<usize>| match known(lane) {
                 // In step with others a lane has a state before its symbol is listed.
-                Some(at) => (source.terms.interval.last_closed(at) + 1, universe.is_none() || has_begun(lane, source.frame)),
+                Some(at) => {
+                    (source.terms.interval.last_closed(at) + 1, universe.is_none() || has_begun(lane, source.frame))
+                }
                 None => (oldest[i], false),
             };
             starts.push(lane_of[i].iter().map(begin).collect());

@@ -22,13 +22,7 @@ pub struct MayGiveUp {
 }
 
 /// The bars: every row from the first entry to `last`, each once, with the truth's bits, never before its close.
-pub fn bars(
-    disk: &Disk,
-    truths: &[Vec<Truth>],
-    end: Ts,
-    may: MayGiveUp,
-    gone: Option<u32>,
-) -> Result<u64, String> {
+pub fn bars(disk: &Disk, truths: &[Vec<Truth>], end: Ts, may: MayGiveUp, gone: Option<u32>) -> Result<u64, String> {
     let mut unrepaired = 0;
     for (source, of) in truths.iter().enumerate() {
         for (symbol, truth) in of.iter().enumerate() {

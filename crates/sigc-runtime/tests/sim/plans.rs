@@ -5,8 +5,8 @@
 use sigc_engine::Engine;
 use sigc_market::{Field, Interval, Symbol};
 use sigc_plan::{
-    Aggregate, Column, ColumnId, CrossFn, F64, Frame, FrameId, Gap, Graph, Incomplete, Label, Op, Origin, Plan, Row2, Signal,
-    SignalKind, Source, Type, ValueId, WindowFn,
+    Aggregate, Column, ColumnId, CrossFn, F64, Frame, FrameId, Gap, Graph, Incomplete, Label, Op, Origin, Plan, Row2,
+    Signal, SignalKind, Source, Type, ValueId, WindowFn,
 };
 use std::sync::OnceLock;
 

@@ -122,10 +122,8 @@ fn a_batch_asks_about_many_windows_at_once() {
     // Row by row the same window again and again: it dies of one.
     let rsi: Vec<f64> = plain.iter().filter_map(|r| r["rsi_14"].parse().ok()).collect();
     let poison = rsi[rsi.len() / 2];
-    let deadly = text.replace(
-        "    total = sum(",
-        &format!("    if rows[-1][0] == {poison:?}: sys.exit(3)\n    total = sum("),
-    );
+    let deadly =
+        text.replace("    total = sum(", &format!("    if rows[-1][0] == {poison:?}: sys.exit(3)\n    total = sum("));
     std::fs::write(&program, deadly).expect("written");
     let left = backfill("deadly.csv");
     let without: Vec<_> = plain.iter().zip(&left).filter(|(a, b)| a["prediction"] != b["prediction"]).collect();
@@ -199,8 +197,7 @@ fn crashes_lose_nothing_that_was_confirmed() {
     let model = dir.path().join("examples/process/model.py");
     let text = std::fs::read_to_string(&model).expect("the model");
     // It dies of one in some hundred windows, asked about alone or with others behind it.
-    let crash =
-        "if int(message['windows'][0]['rows'][-1][0] * 1e6) % 97 == 0: sys.exit(3)\n        values =";
+    let crash = "if int(message['windows'][0]['rows'][-1][0] * 1e6) % 97 == 0: sys.exit(3)\n        values =";
     std::fs::write(&model, text.replace("values =", crash)).expect("written");
     std::fs::remove_dir_all(dir.path().join("outputs")).expect("there");
     let out = sigc(dir.path(), RUN);

@@ -53,7 +53,8 @@ fn expected(closes: &[BTreeMap<i64, f64>]) -> BTreeMap<(i64, String), f64> {
     let mut positions = BTreeMap::new();
     for row in 0..ROWS {
         let momentum = |closes: &BTreeMap<i64, f64>| Some(closes.get(&row)? / closes.get(&(row - 15))? - 1.0);
-        let mut by_rank: Vec<(f64, usize)> = closes.iter().map(momentum).zip(0..).filter_map(|(m, s)| Some((m?, s))).collect();
+        let mut by_rank: Vec<(f64, usize)> =
+            closes.iter().map(momentum).zip(0..).filter_map(|(m, s)| Some((m?, s))).collect();
         by_rank.sort_by(|a, b| b.0.partial_cmp(&a.0).expect("numbers").then(a.1.cmp(&b.1)));
         let mut side = vec![None; SYMBOLS.len()];
         by_rank.iter().for_each(|(_, s)| side[*s] = Some(0.0));

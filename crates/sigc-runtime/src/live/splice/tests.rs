@@ -177,7 +177,8 @@ fn silence_is_told_once_per_silence() {
 /// Others wait for its rows: what an answer does not have a minute after its close was before the listing.
 #[test]
 fn rows_before_the_first_bar_are_passed_over_once_that_is_sure() {
-    let (mut splice, close, mut out) = (Splice::new(terms(false), 100, false, 7).awaited(), 101 * MINUTE, Spliced::default());
+    let (mut splice, close, mut out) =
+        (Splice::new(terms(false), 100, false, 7).awaited(), 101 * MINUTE, Spliced::default());
     splice.ask(Ts(close + 2_000)).expect("due");
     splice.rows(&[], Ts(close + 2_100), &mut out);
     assert_eq!(splice.next(), 100, "just after the close an answer proves nothing");
