@@ -42,7 +42,8 @@ pub fn bars(disk: &Disk, truths: &[Vec<Truth>], end: Ts, may: MayGiveUp, gone: O
                 }
             };
             // The first bar of all may not have been to be had: then the symbol begins with the next.
-            if first.id.row > expected.max(listed) && !(may.all && listed > expected) {
+            let tolerated = (may.all && listed >= expected) || may.gone == Some(symbol as u32);
+            if first.id.row > expected.max(listed) && !tolerated {
                 return Err(format!("{name}: begins with row {}, not {}", first.id.row, expected.max(listed)));
             }
             // That a row does not exist is known when a later one does.
