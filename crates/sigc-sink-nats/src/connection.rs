@@ -9,10 +9,15 @@ use async_nats::jetstream::context::{Context, ContextBuilder};
 use async_nats::{Client, Event, ServerError};
 use sigc_catalog::Args;
 use sigc_runtime::SinkError;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use tokio::time::Instant;
+
+/// How long the client waits until it connects again by itself: longer than it lives.
+const NEVER: Duration = Duration::from_secs(365 * 86_400);
 
 /// What the server said or did that no request is answered with.
 #[derive(Debug, Clone)]
@@ -42,34 +47,41 @@ impl Connection {
         until: Instant,
     ) -> Result<Connection, SinkError> {
         let (heard, trouble) = watch::channel(None);
-        let options = servers.options(args, place, limit)?.event_callback(move |event| {
-            let said = match event {
-                Event::ServerError(ServerError::AuthorizationViolation) => {
-                    Some(Trouble::Forbidden("authorization violation".into()))
+        let connected = Arc::new(AtomicBool::new(false));
+        let was_connected = Arc::clone(&connected);
+        let again = move |_| if was_connected.load(Ordering::Relaxed) { NEVER } else { Duration::ZERO };
+        let options =
+            servers.options(args, place, limit)?.reconnect_delay_callback(again).event_callback(move |event| {
+                let said = match event {
+                    Event::ServerError(ServerError::AuthorizationViolation) => {
+                        Some(Trouble::Forbidden("authorization violation".into()))
+                    }
+                    Event::ServerError(ServerError::Other(said))
+                        if said.to_lowercase().contains("permissions violation") =>
+                    {
+                        Some(Trouble::Forbidden(said))
+                    }
+                    Event::Disconnected | Event::Closed => Some(Trouble::Gone),
+                    _ => None,
+                };
+                if let Some(said) = said {
+                    // The first one is the cause.
+                    heard.send_if_modified(|now| now.is_none() && now.replace(said).is_none());
                 }
-                Event::ServerError(ServerError::Other(said))
-                    if said.to_lowercase().contains("permissions violation") =>
-                {
-                    Some(Trouble::Forbidden(said))
-                }
-                Event::Disconnected | Event::Closed => Some(Trouble::Gone),
-                _ => None,
-            };
-            if let Some(said) = said {
-                // The first one is the cause.
-                heard.send_if_modified(|now| now.is_none() && now.replace(said).is_none());
-            }
-            async {}
-        });
+                async {}
+            });
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .thread_name("sigc-nats")
             .enable_all()
             .build()
             .map_err(|e| place.unavailable(format!("the system has no thread for it: {e}"), false))?;
-        let connected = runtime.block_on(async { tokio::time::timeout_at(until, options.connect(&servers.all)).await });
-        let client = match connected {
-            Ok(Ok(client)) => client,
+        let answer = runtime.block_on(async { tokio::time::timeout_at(until, options.connect(&servers.all)).await });
+        let client = match answer {
+            Ok(Ok(client)) => {
+                connected.store(true, Ordering::Relaxed);
+                client
+            }
             failed => {
                 // An attempt to connect that hangs keeps nobody.
                 runtime.shutdown_background();

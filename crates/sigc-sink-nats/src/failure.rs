@@ -73,13 +73,13 @@ impl Place {
     }
 
     /// A request to the server's JetStream failed.
-    pub fn no_answer(&self, error: &RequestError, unknown: bool) -> SinkError {
+    pub fn no_answer(&self, error: &RequestError) -> SinkError {
         match error.kind() {
             RequestErrorKind::NoResponders => self.unfit(
                 format!("`{}` has no JetStream", self.server),
                 "start it with `-js`, or enable JetStream for this account",
             ),
-            kind => self.unavailable(format!("`{}` did not answer: {kind}", self.server), unknown),
+            kind => self.unavailable(format!("`{}` did not answer: {kind}", self.server), false),
         }
     }
 

@@ -59,7 +59,7 @@ pub(crate) async fn find(context: &Context, wanted: &Wanted, place: &Place) -> R
             GetStreamErrorKind::JetStream(e) if e.error_code() == ErrorCode::STREAM_NOT_FOUND => Ok(None),
             GetStreamErrorKind::JetStream(e) => Err(place.refused(&e)),
             kind => match error.source().and_then(|e| e.downcast_ref::<RequestError>()) {
-                Some(e) => Err(place.no_answer(e, false)),
+                Some(e) => Err(place.no_answer(e)),
                 None => Err(place.unavailable(format!("`{}` did not answer: {kind}", place.server), false)),
             },
         },

@@ -35,8 +35,8 @@ impl Shape {
     fn of(kind: FieldKind, column_type: &Type, modifier: i32) -> Option<Shape> {
         match (kind, column_type) {
             // A modifier is how many digits of a second are kept.
-            (FieldKind::Time, &Type::TIMESTAMPTZ) if modifier < 0 || modifier >= 3 => Some(Shape::Instant),
-            (FieldKind::Time, &Type::TIMESTAMP) if modifier < 0 || modifier >= 3 => Some(Shape::Clock),
+            (FieldKind::Time, &Type::TIMESTAMPTZ) if !(0..3).contains(&modifier) => Some(Shape::Instant),
+            (FieldKind::Time, &Type::TIMESTAMP) if !(0..3).contains(&modifier) => Some(Shape::Clock),
             (FieldKind::Time, &Type::INT8) => Some(Shape::Millis),
             (FieldKind::Text, &Type::TEXT | &Type::VARCHAR) => Some(Shape::Text),
             (FieldKind::Number, &Type::FLOAT8) => Some(Shape::Double),
@@ -57,8 +57,8 @@ impl Shape {
         }
     }
 
-    /// The column's value, from the value of the array.
-    fn from_array(self, name: &str) -> String {
+    /// The column's value, where the array's is `name`.
+    fn in_array(self, name: &str) -> String {
         match self {
             Shape::Clock => format!("{name} AT TIME ZONE 'UTC'"),
             _ => name.to_owned(),
@@ -116,7 +116,7 @@ impl Fit {
         let aliases: Vec<String> = (0..written.len()).map(|i| format!("c{i}")).collect();
         let columns: Vec<String> = written.iter().map(|w| quoted(fields[w.field].name)).collect();
         let values: Vec<String> =
-            written.iter().zip(&aliases).map(|(w, alias)| w.shape.from_array(&format!("r.{alias}"))).collect();
+            written.iter().zip(&aliases).map(|(w, alias)| w.shape.in_array(&format!("r.{alias}"))).collect();
         let rows = format!("UNNEST({}) WITH ORDINALITY AS r({}, n)", arrays.join(", "), aliases.join(", "));
         let key: Vec<String> = KEY_COLUMNS.iter().map(|k| quoted(k)).collect();
         let insert = format!(

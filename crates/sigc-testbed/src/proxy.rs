@@ -132,6 +132,8 @@ fn carry(from: &TcpStream, to: &TcpStream, to_server: bool, state: &Arc<State>) 
         let mut limit = None;
         let mut held = Vec::new();
         loop {
+            let read = from.read(&mut buffer);
+            // Looked at behind the read: what came after the fault was set suffers it.
             let (fault, number) = state.fault();
             if number != since || limit.is_none() {
                 (counted, since) = (0, number);
@@ -149,7 +151,7 @@ fn carry(from: &TcpStream, to: &TcpStream, to_server: bool, state: &Arc<State>) 
             if !late && !held.is_empty() && to.write_all(&std::mem::take(&mut held)).is_err() {
                 break;
             }
-            let n = match from.read(&mut buffer) {
+            let n = match read {
                 // The client is gone, and its bytes are on their way.
                 Ok(0) | Err(_) if late && !held.is_empty() => {
                     thread::sleep(Duration::from_millis(20));

@@ -61,7 +61,7 @@ pub struct OpenSink {
     pub batching: Batching,
 }
 
-/// Opens every sink of the pipeline, in order.
+/// Opens every sink of the pipeline, all at once: what one waits for delays no other, nor their sum the run.
 pub fn open_sinks(
     plan: &Plan,
     typed: &Typed,
@@ -69,33 +69,47 @@ pub fn open_sinks(
     secrets: &mut Secrets,
     term: &mut Terminal,
 ) -> Result<Vec<OpenSink>, Failure> {
-    let mut open = Vec::new();
+    let mut closed = Vec::new();
     for sink in &typed.sinks {
-        let subscriptions = subscriptions(sink);
-        let batching = batching(&sink.args);
         if ways.apart.is_some() && !ways.shared_too && sink.def.place == Place::Shared {
-            let name = sink.def.info.name;
-            term.note(&format!("note: `{name}` gets no rows of a simulation; `--to-real-sinks` sends them"));
-            open.push(OpenSink { sink: Box::new(Nowhere(name)), subscriptions, batching });
+            closed.push(None);
             continue;
         }
         let (driver, args) = ready(sink, secrets)?;
         let (schema, apart) = (schema(plan, typed, sink, ways), ways.apart.map(Path::to_path_buf));
-        let later = Later { driver, args, schema, apart, may_spawn: ways.may_spawn, open: None };
-        let sink: Box<dyn Sink> = match later.open() {
-            Ok(Opened { sink, notes }) => {
+        closed.push(Some(Later { driver, args, schema, apart, may_spawn: ways.may_spawn, open: None }));
+    }
+    let opened: Vec<_> = std::thread::scope(|scope| {
+        let open = |later: Later| {
+            let result = later.open();
+            (later, result)
+        };
+        let threads: Vec<_> = closed.into_iter().map(|later| later.map(|l| scope.spawn(move || open(l)))).collect();
+        let joined =
+            |t: std::thread::ScopedJoinHandle<'_, _>| t.join().unwrap_or_else(|p| std::panic::resume_unwind(p));
+        threads.into_iter().map(|thread| thread.map(joined)).collect()
+    });
+    let mut open = Vec::new();
+    for (sink, opened) in typed.sinks.iter().zip(opened) {
+        let name = sink.def.info.name;
+        let this: Box<dyn Sink> = match opened {
+            None => {
+                term.note(&format!("note: `{name}` gets no rows of a simulation; `--to-real-sinks` sends them"));
+                Box::new(Nowhere(name))
+            }
+            Some((_, Ok(Opened { sink, notes }))) => {
                 notes.iter().for_each(|note| term.note(&format!("note: {note}")));
                 sink
             }
             // Its rows wait in the journal, like those of a sink that goes away later.
-            Err(error @ SinkError::Unavailable { .. }) if ways.run_id.is_some() => {
+            Some((later, Err(error @ SinkError::Unavailable { .. }))) if ways.run_id.is_some() => {
                 let (code, help) = (error.code(), error.help());
                 term.note(&format!("warning[{code}]: {error}; its rows are kept until it is there\n  help: {help}"));
                 Box::new(later)
             }
-            Err(error) => return Err(sink_failure(error)),
+            Some((_, Err(error))) => return Err(sink_failure(error)),
         };
-        open.push(OpenSink { sink, subscriptions, batching });
+        open.push(OpenSink { sink: this, subscriptions: subscriptions(sink), batching: batching(&sink.args) });
     }
     Ok(open)
 }

@@ -213,6 +213,24 @@ fn a_stream_that_is_full() {
     world.has(0, from + 5);
 }
 
+/// A connection that broke is not made again before there are rows.
+#[test]
+fn nothing_goes_on_in_the_background() {
+    let world = World::start();
+    world.stream();
+    let proxy = Proxy::start(&world.address(), 5).expect("a port");
+    let mut sink = open(&proxy.address());
+    sink.write(&rows(0, 5)).expect("stored");
+    set(&proxy, Fault::Refuse);
+    set(&proxy, Fault::None);
+    std::thread::sleep(Duration::from_millis(500));
+    assert_eq!(proxy.connections(), 1);
+    // Nobody notices: the rows had not been sent.
+    sink.write(&rows(5, 10)).expect("stored");
+    assert_eq!(proxy.connections(), 2);
+    world.has(0, 10);
+}
+
 #[test]
 fn an_attempt_ends_in_time() {
     let world = World::start();

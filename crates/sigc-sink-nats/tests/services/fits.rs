@@ -7,6 +7,9 @@ use sigc_catalog::Value;
 use sigc_runtime::SinkError;
 use std::time::Duration;
 
+/// What makes a stream that fits into one that does not.
+type Change = fn(&mut Config);
+
 /// Opening and looking fail alike, with a reason that has `part`.
 fn unfit(world: &World, more: &[(&'static str, Value)], part: &str) -> String {
     let args = args(&world.address(), more);
@@ -66,7 +69,7 @@ fn streams_are_made_and_looked_at() {
 #[test]
 fn streams_that_do_not_fit() {
     let world = World::start();
-    let faults: [(&str, fn(&mut Config)); 7] = [
+    let faults: [(&str, Change); 7] = [
         ("deletes messages once they are read", |c| c.retention = RetentionPolicy::WorkQueue),
         ("deletes messages once they are read", |c| c.retention = RetentionPolicy::Interest),
         ("is held in memory", |c| c.storage = StorageType::Memory),

@@ -6,6 +6,7 @@
 
 #![expect(clippy::print_stdout, reason = "long runs say what they saw")]
 
+mod examples;
 #[path = "../common/exchange.rs"]
 #[allow(dead_code, reason = "the live tests use the rest")]
 mod exchange;

@@ -1,9 +1,9 @@
 """What a reader of a sink sees: a line `symbol ts value` for each row, the time in milliseconds, the value as the bits of
 a double; in the order in which the rows were stored, where the sink has one.
 
-    read.py KIND WHERE
+    read.py KIND WHERE [NAME]
 
-Nothing of this is sigc's: each sink is read by its own kind of client.
+NAME is that of the table or stream. Nothing of this is sigc's: each sink is read by its own kind of client.
 """
 
 import asyncio
@@ -14,6 +14,9 @@ import pathlib
 import struct
 import subprocess
 import sys
+
+
+NAME = sys.argv[3] if len(sys.argv) > 3 else "rows"
 
 
 def show(symbol, ts, value):
@@ -60,8 +63,8 @@ webhook = process
 def clickhouse(address):
     import urllib.request
 
-    query = b"SELECT symbol, toUnixTimestamp64Milli(ts), toString(prediction) FROM rows FINAL FORMAT TSV"
-    with urllib.request.urlopen(f"http://{address}/", query) as answer:
+    query = f"SELECT symbol, toUnixTimestamp64Milli(ts), toString(prediction) FROM {NAME} FINAL FORMAT TSV"
+    with urllib.request.urlopen(f"http://{address}/", query.encode()) as answer:
         for line in answer.read().decode().splitlines():
             show(*line.split("\t"))
 
@@ -76,7 +79,7 @@ def dynamodb(address):
         aws_access_key_id="reader",
         aws_secret_access_key="reader",
     )
-    for page in client.get_paginator("scan").paginate(TableName="rows"):
+    for page in client.get_paginator("scan").paginate(TableName=NAME):
         for item in page["Items"]:
             show(item["symbol"]["S"], item["ts"]["N"], next(iter(item["prediction"].values())))
 
@@ -87,9 +90,9 @@ def nats(address):
     async def read():
         connection = await client.connect(f"nats://{address}")
         stream = connection.jetstream()
-        n = (await stream.stream_info("ROWS")).state.messages
+        n = (await stream.stream_info(NAME)).state.messages
         if n:
-            subscription = await stream.subscribe("signals.>", stream="ROWS", ordered_consumer=True)
+            subscription = await stream.subscribe("signals.>", stream=NAME, ordered_consumer=True)
             for _ in range(n):
                 row = json.loads((await subscription.next_msg(timeout=10)).data)
                 show(row["symbol"], millis(row["ts"]), row["prediction"])
@@ -102,7 +105,7 @@ def postgres(address):
     host, port = address.split(":")
     query = (
         "SELECT symbol, (extract(epoch from ts) * 1000)::bigint, encode(float8send(prediction), 'hex') "
-        "FROM rows ORDER BY stored"
+        f"FROM {NAME} ORDER BY " + ("stored" if NAME == "rows" else "ts")
     )
     psql = ["psql", "-XqAt", "-F", " ", "-U", "postgres", "-h", host, "-p", port, "-c", query]
     print(subprocess.run(psql, check=True, capture_output=True, text=True).stdout, end="")

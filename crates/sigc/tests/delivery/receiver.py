@@ -38,6 +38,7 @@ class Receiver(http.server.BaseHTTPRequestHandler):
             self.close_connection = True
             return
         body = json.loads(text)
+        rows = body if isinstance(body, list) else [body]
         with lock:
             requests += 1
             turn = requests % 10
@@ -46,7 +47,7 @@ class Receiver(http.server.BaseHTTPRequestHandler):
             with db:
                 db.executemany(
                     "INSERT OR IGNORE INTO signals VALUES (?, ?, ?, ?, ?, ?, ?)",
-                    [[row[k] for k in KEY] + [row["prediction"]] for row in body],
+                    [[row[k] for k in KEY] + [row["prediction"]] for row in rows],
                 )
         if turn == 9:
             self.close_connection = True

@@ -129,7 +129,7 @@ impl World {
         let keys = "access_key_id: '${file.key}', secret_access_key: '${file.key}', region: eu-central-1";
         let url = at("dynamodb");
         sink("dynamodb", &format!("table: rows, create: true, endpoint_url: 'http://{url}', {keys}, {limits}"));
-        sink("nats", &format!("url: 'nats://{}', stream: ROWS, create: true, {limits}", at("nats")));
+        sink("nats", &format!("url: 'nats://{}', stream: rows, create: true, {limits}", at("nats")));
         let url = format!("postgres://postgres@{}/postgres", at("postgres"));
         sink("postgres", &format!("url: '{url}', table: rows, {limits}"));
         sink("webhook", &format!("url: 'http://{}/rows', format: array, {limits}", at("webhook")));
@@ -186,16 +186,7 @@ impl World {
             Some(path) => self.path().join(path).display().to_string(),
             None => self.service(kind).reader(),
         };
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/delivery/read.py");
-        let out = Command::new(python()).arg(script).args([kind, &at]).output().expect("python starts");
-        assert!(out.status.success(), "{kind}: {}", String::from_utf8_lossy(&out.stderr));
-        let text = String::from_utf8(out.stdout).expect("text");
-        let row = |line: &str| {
-            let mut words = line.split(' ').map(str::to_owned);
-            let mut word = || words.next().expect("three words");
-            Row { symbol: word(), ts: word().parse().expect("milliseconds"), value: word() }
-        };
-        text.lines().map(row).collect()
+        read(kind, &at, "rows")
     }
 
     /// The newest label in a sink.
@@ -254,4 +245,18 @@ impl World {
         }
         wanted.len()
     }
+}
+
+/// The rows of a table, stream or file by a client of its own.
+pub fn read(kind: &str, at: &str, name: &str) -> Vec<Row> {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/delivery/read.py");
+    let out = Command::new(python()).arg(script).args([kind, at, name]).output().expect("python starts");
+    assert!(out.status.success(), "{kind}: {}", String::from_utf8_lossy(&out.stderr));
+    let text = String::from_utf8(out.stdout).expect("text");
+    let row = |line: &str| {
+        let mut words = line.split(' ').map(str::to_owned);
+        let mut word = || words.next().expect("three words");
+        Row { symbol: word(), ts: word().parse().expect("milliseconds"), value: word() }
+    };
+    text.lines().map(row).collect()
 }
