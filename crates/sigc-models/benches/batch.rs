@@ -18,6 +18,7 @@ fn batch(c: &mut Criterion) {
         hidden: 64,
         layers: 2,
         seed: 1,
+        trained: Default::default(),
     };
     let dir = tempfile::tempdir().expect("a temporary folder");
     write_checkpoint(dir.path(), &spec).expect("the spec is valid");

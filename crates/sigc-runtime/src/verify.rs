@@ -383,7 +383,8 @@ fn panel(
 
 /// Symbols that are run together: all where ops are over the universe, else each by itself.
 fn groups(engine: &Engine, n: usize) -> Vec<Range<usize>> {
-    if engine.is_over_universe() { vec![0..n] } else { (0..n).map(|s| s..s + 1).collect() }
+    let size = if engine.is_over_universe() { n.max(1) } else { 1 };
+    (0..n).step_by(size).map(|from| from..from + size).collect()
 }
 
 /// The symbols of a group by the live driver, instant by instant; through snapshots behind `cut`.

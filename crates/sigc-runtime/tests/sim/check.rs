@@ -210,6 +210,9 @@ fn reference(
     Ok(Some(rows.0))
 }
 
+/// What closes of a symbol at an instant: source, row, fate.
+type Due = Vec<(usize, i64, BarFate)>;
+
 fn has_entries(disk: &Disk, symbol: usize) -> bool {
     disk.bars.keys().any(|id| id.symbol as usize == symbol)
 }
@@ -237,7 +240,7 @@ fn universe(
     let others = (0..n).filter(|&s| gone != Some(s as u32)).filter_map(passed).min();
     let open = others.or_else(|| (0..n).filter_map(passed).min()).unwrap_or(Ts(i64::MAX));
     let has_part = |s: usize| passed(s).is_some();
-    let mut instants: BTreeMap<Ts, Vec<Vec<(usize, i64, BarFate)>>> = BTreeMap::new();
+    let mut instants: BTreeMap<Ts, Vec<Due>> = BTreeMap::new();
     for symbol in (0..n).filter(|&s| has_part(s)) {
         for (source, truth) in sources(symbol) {
             for (row, fate) in as_taken(disk, truth, source, symbol) {
