@@ -16,10 +16,17 @@ pub struct Feature {
     pub build: fn(&mut Ops<'_>, &Inputs, &Args) -> Vec<ValueId>,
     /// Rows before the first value of each output, as the formula says: a check on what is derived from the ops.
     pub lookback: fn(&Args) -> Vec<u32>,
-    /// Faults of the arguments together.
-    pub check: fn(&Args) -> Vec<ArgProblem>,
+    /// Faults of the arguments, together and where the step stands.
+    pub check: fn(&Args, Known) -> Vec<ArgProblem>,
     /// Worked examples; they run as tests and stand in the docs.
     pub examples: &'static [Example],
+}
+
+/// What is known of where a step stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Known {
+    /// Symbols in the universe of the frame that it reads; `None` where that could not be found out.
+    pub n_symbols: Option<usize>,
 }
 
 /// One input of a feature.
@@ -112,7 +119,7 @@ pub struct Example {
 
 impl Feature {
     /// For `check`: nothing to complain about.
-    pub fn no_check(_: &Args) -> Vec<ArgProblem> {
+    pub fn no_check(_: &Args, _: Known) -> Vec<ArgProblem> {
         Vec::new()
     }
 }

@@ -18,7 +18,7 @@ mod transform;
 pub use args::{ArgProblem, Args, FromValue};
 pub use catalog::{Catalog, Kind, Step};
 pub use data::{DataStep, GAP, INTERVAL, LABEL, UNIVERSE};
-pub use feature::{Example, Feature, Inputs, Output, Role};
+pub use feature::{Example, Feature, Inputs, Known, Output, Role};
 pub use host::{Host, NoFiles};
 pub use model::{
     DEADLINE_MS, DEADLINE_MS_IF_ASKED, ModelFacts, ModelProblem, ModelStep, Trained, TrainedInput, WINDOW_SIZE,

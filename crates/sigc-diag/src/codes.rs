@@ -161,6 +161,7 @@ codes! {
     E0515 "gap-halts"
     E0517 "model-failed"
     E0518 "live-not-available"
+    E0519 "universe-incomplete"
     E0520 "journal-other-pipeline"
     E0521 "journal-damaged"
     E0522 "journal-in-use"

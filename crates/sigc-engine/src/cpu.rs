@@ -4,9 +4,8 @@
 //! instructions. What must stay true: the same bits. Wider vectors hold more lanes and change no operation of any;
 //! FMA, which would round once where a product and a sum round twice, is not asked for, and rustc contracts nothing.
 
-use crate::machine::{Cursor, Layout, Machine};
+use crate::machine::{Cursor, Layout, Machine, Stop};
 use crate::program::Program;
-use sigc_plan::ModelId;
 
 /// Which of the two to run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +35,7 @@ impl Cpu {
         program: &Program,
         layout: &Layout,
         cursor: &mut Cursor,
-    ) -> Option<ModelId> {
+    ) -> Option<Stop> {
         #[cfg(target_arch = "x86_64")]
         if self.avx2 {
             // SAFETY: the function asks for AVX2 and nothing else, and `ask`, the only place that sets the field, was
@@ -54,7 +53,7 @@ fn run_baseline<const W: usize>(
     program: &Program,
     layout: &Layout,
     cursor: &mut Cursor,
-) -> Option<ModelId> {
+) -> Option<Stop> {
     machine.run_steps(program, layout, cursor)
 }
 
@@ -65,6 +64,6 @@ fn run_avx2<const W: usize>(
     program: &Program,
     layout: &Layout,
     cursor: &mut Cursor,
-) -> Option<ModelId> {
+) -> Option<Stop> {
     machine.run_steps(program, layout, cursor)
 }

@@ -3,8 +3,8 @@
 use crate::EngineError;
 use crate::cpu::Cpu;
 use crate::machine::Layout;
-use crate::program::{Program, compile};
-use sigc_plan::{ColumnId, Fingerprint, Plan, ValueId};
+use crate::program::{ModelInfo, Program, compile};
+use sigc_plan::{ColumnId, Fingerprint, ModelId, Plan, ValueId};
 use std::sync::Arc;
 
 /// Symbols side by side in the panel driver, chosen by measurement.
@@ -59,6 +59,11 @@ impl Engine {
         &self.inner.plan
     }
 
+    /// True if some op is over the whole universe, so that no symbol can be run without the others.
+    pub fn is_over_universe(&self) -> bool {
+        self.inner.program.universe.is_some()
+    }
+
     /// The wanted columns, in the order asked for.
     pub fn outputs(&self) -> &[ColumnId] {
         &self.inner.outputs
@@ -72,9 +77,22 @@ impl Inner {
         if given < needed { Err(EngineError::Models { needed, given }) } else { Ok(()) }
     }
 
+    /// Fails if ops are over a universe and not all of it is here, each symbol at its place.
+    pub(crate) fn check_universe(&self, mut symbols: impl ExactSizeIterator<Item = usize>) -> Result<(), EngineError> {
+        let Some(needed) = self.program.universe else { return Ok(()) };
+        let given = symbols.len();
+        let whole = given == needed && (0..given).all(|s| symbols.next() == Some(s));
+        if whole { Ok(()) } else { Err(EngineError::Universe { needed, given }) }
+    }
+
+    /// A model that some output needs.
+    pub(crate) fn model(&self, id: ModelId) -> &ModelInfo {
+        self.program.models[id.index()].as_ref().expect("a model step has its entry")
+    }
+
     /// Cells of the largest model window.
     pub(crate) fn largest_window(&self) -> usize {
-        self.program.models.iter().flatten().map(|m| m.window * m.inputs.len()).max().unwrap_or(0)
+        self.program.models.iter().flatten().map(ModelInfo::cells).max().unwrap_or(0)
     }
 
     /// The first rows of frames and values of a lane whose sources begin at `starts`, as soon as they have a value.

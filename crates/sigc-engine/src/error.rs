@@ -28,6 +28,22 @@ pub enum EngineError {
         /// At the call.
         given: usize,
     },
+    /// Part of a universe where an op is over all of it.
+    #[error("the plan ranks symbols against each other and needs all {needed} of its universe, {given} are here")]
+    Universe {
+        /// In the universe.
+        needed: usize,
+        /// At the call.
+        given: usize,
+    },
+    /// Lanes of one universe that are not at the same instant.
+    #[error("the symbols of the universe stand at different instants: {first} and {other}")]
+    Apart {
+        /// The first symbol's.
+        first: Ts,
+        /// Another one's.
+        other: Ts,
+    },
     /// Bars for a frame that no data step fills.
     #[error("frame {0} is not filled by a data step")]
     NotASource(FrameId),

@@ -3,6 +3,7 @@
 //! | driver | advances | for |
 //! | --- | --- | --- |
 //! | [`Live`] | one symbol by one instant | the stream, replay |
+//! | [`Together`] | symbols that close together, or a universe, by one instant | the same, and ops over the universe |
 //! | [`run_panel`] | several symbols by a tile of bars | warmup, backfill, verification |
 //! | [`reference`](mod@reference) | whole columns, row by row | the definition that both are tested against |
 //!
@@ -25,6 +26,7 @@ mod program;
 pub mod reference;
 mod snapshot;
 mod source;
+mod together;
 mod warmth;
 
 pub use engine::Engine;
@@ -32,4 +34,5 @@ pub use error::{BarFault, EngineError, PredictError, SnapshotError};
 pub use live::{Live, Outcome, RowSink};
 pub use panel::{Columns, PanelInput, PanelOptions, PanelSink, PanelStats, run_panel};
 pub use predict::{Predict, PredictFaults};
+pub use together::{Together, Turn};
 pub use warmth::{Warm, Warmth};

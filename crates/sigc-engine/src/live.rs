@@ -5,8 +5,10 @@
 //! becomes what its data step says. Nothing is changed by a step that is refused.
 
 use crate::engine::{Engine, Inner};
-use crate::machine::{Cursor, Machine};
+use crate::machine::{Cross, Cursor, Machine, Stop};
+use crate::ops::cross;
 use crate::predict::ask;
+use crate::program::ModelInfo;
 use crate::source::{self, LONGEST_GAP, bar_cells, bar_error, gap_cells};
 use crate::warmth::Settling;
 use crate::{BarFault, EngineError, Predict, PredictFaults, Warm, Warmth};
@@ -76,6 +78,8 @@ impl Live {
 
     /// Takes one bar, at the instant it closes: the whole step where a plan has one source.
     ///
+    /// Of a plan with an op over the universe no symbol goes alone: see [`Together`](crate::Together).
+    ///
     /// # Errors
     /// As [`Live::step`].
     pub fn push(
@@ -97,7 +101,8 @@ impl Live {
     ///
     /// # Errors
     /// An instant that does not come after the last, a bar off its grid, out of order or not yet closed, a gap where
-    /// the data step says `halt`, too few models. The lane is as it was before.
+    /// the data step says `halt`, too few models, an op over a universe of more than this symbol. The lane is as it was
+    /// before.
     pub fn step(
         &mut self,
         at: Ts,
@@ -106,23 +111,54 @@ impl Live {
         out: &mut dyn RowSink,
     ) -> Result<Outcome, EngineError> {
         self.engine.check_models(models.len())?;
+        if let Some(needed) = self.engine.program.universe.filter(|&n| n > 1) {
+            return Err(EngineError::Universe { needed, given: 1 });
+        }
         self.check(at, bars)?;
         let engine = Arc::clone(&self.engine);
         let mut outcome = Outcome::default();
         self.rewind(&engine, bars);
         while let Some(instant) = self.next_instant(&engine, bars).filter(|&t| t <= at) {
-            self.begin_sources(&engine, bars, instant);
-            self.machine.advance(&engine.program, instant);
-            self.fill(&engine, bars, &mut outcome);
+            self.open(&engine, bars, instant, &mut outcome);
             let mut cursor = Cursor::default();
-            while let Some(model) = self.machine.run(&engine.program, &engine.live, &mut cursor) {
-                self.predict(&engine, model, models, &mut outcome.predict);
+            while let Some(stop) = self.machine.run(&engine.program, &engine.live, &mut cursor) {
+                match stop {
+                    Stop::Model(model) => self.predict(&engine, model, models, &mut outcome.predict),
+                    Stop::Cross(step) => {
+                        let alone = [self.crossed(&step)];
+                        let mut y = [NULL];
+                        cross::kernel(step.f, &alone, &mut Vec::new(), &mut y);
+                        self.answer(&engine, step.out, y[0]);
+                    }
+                }
             }
-            self.settling.finish(&engine, &self.machine, 0);
-            self.deliver(&engine, out, &mut outcome);
+            self.close(&engine, out, &mut outcome);
         }
         self.at = Some(at);
         Ok(outcome)
+    }
+
+    /// Begins an instant: its rows close, their inputs are written. Then the machine is run.
+    pub(crate) fn open(&mut self, engine: &Inner, bars: &[(FrameId, Bar)], instant: Ts, outcome: &mut Outcome) {
+        self.begin_sources(engine, bars, instant);
+        self.machine.advance(&engine.program, instant);
+        self.fill(engine, bars, outcome);
+    }
+
+    /// Ends an instant whose steps have all run.
+    pub(crate) fn close(&mut self, engine: &Inner, out: &mut dyn RowSink, outcome: &mut Outcome) {
+        self.settling.finish(engine, &self.machine, 0);
+        self.deliver(engine, out, outcome);
+    }
+
+    /// The cell that an op over the universe reads of this lane.
+    pub(crate) fn crossed(&self, step: &Cross) -> f64 {
+        self.machine.newest(step.x, 1)[0][0]
+    }
+
+    /// Writes what a step that the machine stopped at has come to.
+    pub(crate) fn answer(&mut self, engine: &Inner, slot: u32, y: f64) {
+        self.machine.append(&engine.live, slot as usize, 1)[0] = [y];
     }
 
     /// The bar of a source's next row exists and could not be had. Its own row is what the data step says of gaps;
@@ -155,13 +191,18 @@ impl Live {
         self.symbol
     }
 
+    /// True if a source has had its first bar.
+    pub fn has_begun(&self, frame: FrameId) -> bool {
+        self.machine.frames.get(frame.index()).is_some_and(|rows| rows.started)
+    }
+
     /// The instant of the last step.
     pub fn at(&self) -> Option<Ts> {
         self.at
     }
 
     /// Refuses what [`Live::step`] says, before anything is changed.
-    fn check(&mut self, at: Ts, bars: &[(FrameId, Bar)]) -> Result<(), EngineError> {
+    pub(crate) fn check(&mut self, at: Ts, bars: &[(FrameId, Bar)]) -> Result<(), EngineError> {
         let before = self.at.unwrap_or(Ts(i64::MIN));
         if at <= before || !source::in_range(at) {
             return Err(EngineError::Instant { at, before });
@@ -216,7 +257,7 @@ impl Live {
     }
 
     /// Points every source at its first bar of the step.
-    fn rewind(&mut self, engine: &Inner, bars: &[(FrameId, Bar)]) {
+    pub(crate) fn rewind(&mut self, engine: &Inner, bars: &[(FrameId, Bar)]) {
         for f in engine.program.sources() {
             self.cursors[f] = 0;
             self.skip_others(f, bars);
@@ -230,7 +271,7 @@ impl Live {
     }
 
     /// The next close of any source that has begun or begins in this step.
-    fn next_instant(&self, engine: &Inner, bars: &[(FrameId, Bar)]) -> Option<Ts> {
+    pub(crate) fn next_instant(&self, engine: &Inner, bars: &[(FrameId, Bar)]) -> Option<Ts> {
         let closes = engine.program.sources().filter_map(|f| {
             let rows = self.machine.frames[f];
             if rows.started {
@@ -303,10 +344,9 @@ impl Live {
 
     /// Answers a model step.
     fn predict(&mut self, engine: &Inner, id: ModelId, models: &mut [Box<dyn Predict>], faults: &mut PredictFaults) {
-        let model = engine.program.models[id.index()].as_ref().expect("a model step has its entry");
-        self.settling.observe(engine, &self.machine, 0, Some(model.value));
-        let wanted = self.machine.frames[model.frame].last >= self.settling.settled_first(engine, model.value);
-        let window = &mut self.window[..model.window * model.inputs.len()];
+        let model = engine.model(id);
+        let wanted = self.wants(engine, model);
+        let window = &mut self.window[..model.cells()];
         let mut y = NULL;
         if wanted && self.machine.window(model, 0, 0, window) {
             match ask(&mut *models[id.index()], self.symbol, window) {
@@ -314,7 +354,13 @@ impl Live {
                 Err(error) => faults.add(id, error),
             }
         }
-        self.machine.append(&engine.live, model.out as usize, 1)[0] = [y];
+        self.answer(engine, model.out, y);
+    }
+
+    /// True if the newest row is one that a model is asked for: everything it reads has settled.
+    pub(crate) fn wants(&mut self, engine: &Inner, model: &ModelInfo) -> bool {
+        self.settling.observe(engine, &self.machine, 0, Some(model.value));
+        self.machine.frames[model.frame].last >= self.settling.settled_first(engine, model.value)
     }
 
     /// Hands on the rows that closed.

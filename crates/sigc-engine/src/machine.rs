@@ -6,14 +6,14 @@
 //!
 //! A run covers the instants up to one: [`Machine::advance`] says which rows close, the driver writes the inputs of
 //! the sources, [`Machine::run`] executes the steps in the plan's order, each over all its rows. It stops at a model
-//! step, which the driver answers, and goes on from there. Rows of a frame exist from the bucket in which its source
+//! step and at one over the universe, which the driver answers, and goes on from there. Rows of a frame exist from the bucket in which its source
 //! begins; the values of that cut bucket are masked.
 
 use crate::cpu::Cpu;
 use crate::ops::{aggregate, arg, extreme, linear, pair, present, quantile, rank, row, smooth, sum, trend, var};
 use crate::program::{Kernel, ModelInfo, Operand, Program, Step};
 use sigc_market::{NULL, Ts};
-use sigc_plan::ModelId;
+use sigc_plan::{CrossFn, ModelId};
 
 /// Where the slots lie for runs of up to `tile` rows.
 #[derive(Debug)]
@@ -74,11 +74,36 @@ impl Rows {
     }
 }
 
+/// What a run has stopped at, for the driver to answer.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Stop {
+    /// A model.
+    Model(ModelId),
+    /// An op over the universe.
+    Cross(Cross),
+}
+
+/// A step over the universe.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Cross {
+    pub(crate) f: CrossFn,
+    pub(crate) x: Operand,
+    pub(crate) out: u32,
+    pub(crate) frame: u32,
+}
+
 /// Where a run has got to.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Cursor {
     segment: usize,
     step: usize,
+}
+
+impl Cursor {
+    /// The step behind the one that the run has stopped at: of two lanes the one with less is to be answered first.
+    pub(crate) fn step(&self) -> usize {
+        self.step
+    }
 }
 
 /// The state of `W` lanes.
@@ -245,23 +270,30 @@ impl<const W: usize> Machine<W> {
         full
     }
 
-    /// Runs steps from the cursor on; stops behind a model step and names the model.
+    /// Runs steps from the cursor on; stops behind a step that the driver has to answer.
     #[inline]
-    pub(crate) fn run(&mut self, program: &Program, layout: &Layout, cursor: &mut Cursor) -> Option<ModelId> {
+    pub(crate) fn run(&mut self, program: &Program, layout: &Layout, cursor: &mut Cursor) -> Option<Stop> {
         layout.cpu.run(self, program, layout, cursor)
     }
 
     /// [`Machine::run`], for [`Cpu::run`] to compile for each CPU.
     #[inline(always)]
-    pub(crate) fn run_steps(&mut self, program: &Program, layout: &Layout, cursor: &mut Cursor) -> Option<ModelId> {
+    pub(crate) fn run_steps(&mut self, program: &Program, layout: &Layout, cursor: &mut Cursor) -> Option<Stop> {
         while let Some(segment) = program.segments.get(cursor.segment) {
             let count = self.frames[segment.frame as usize].count;
             if count > 0 {
                 for at in cursor.step.max(segment.from as usize)..segment.to as usize {
                     let step = &program.steps[at];
-                    if let Kernel::Model { model } = step.kernel {
+                    let stop = match step.kernel {
+                        Kernel::Model { model } => Some(Stop::Model(model)),
+                        Kernel::Cross { f } => {
+                            Some(Stop::Cross(Cross { f, x: step.operands[0], out: step.out, frame: step.frame }))
+                        }
+                        _ => None,
+                    };
+                    if stop.is_some() {
                         cursor.step = at + 1;
-                        return Some(model);
+                        return stop;
                     }
                     if W > 1 || !self.execute_cell(layout, step) {
                         self.execute(layout, step, count);
@@ -351,8 +383,8 @@ impl<const W: usize> Machine<W> {
                     *out = if known { before[(i64::from(end) - back) as usize] } else { [NULL; W] };
                 }
             }
-            // The driver answers models; `run` does not come here with one.
-            Kernel::Model { .. } => out.fill([NULL; W]),
+            // The driver answers these; `run` does not come here with one.
+            Kernel::Cross { .. } | Kernel::Model { .. } => out.fill([NULL; W]),
         }
         if let Some(m) = step.mask
             && rows.first() < self.latest[m as usize]

@@ -1,12 +1,15 @@
 //! Many symbols over many bars: groups of lanes side by side, a tile of rows at a time.
 //!
+//! Where no op is over the universe:
 //! Reads the bars of each symbol; hands on, per symbol and frame, blocks of columns. Lanes of a group share a grid:
 //! where one has not begun or has ended its inputs are null, and no row of it is handed on. Groups are independent,
 //! so threads take them in rounds. Rows of one symbol come in order whatever the number of threads; symbols of one
-//! round are interleaved by tile, in the order given.
+//! round are interleaved by tile, in the order given. With such ops all groups go through a tile together, see
+//! [`universe`], and each symbol is complete up to the last close of any.
 
 mod columns;
 mod group;
+mod universe;
 
 pub use columns::Columns;
 
@@ -40,7 +43,8 @@ impl Default for PanelOptions {
 pub struct PanelInput<'a> {
     /// The position in the universe, which models and the sink are told.
     pub symbol_index: usize,
-    /// Each source's bars, oldest first. The latest close among them is the instant up to which all are complete.
+    /// Each source's bars, oldest first. The latest close among them is the instant up to which all are complete; the
+    /// latest close of any symbol where an op is over the universe.
     pub bars: &'a [(FrameId, &'a [Bar])],
 }
 
@@ -88,8 +92,8 @@ impl PanelStats {
 /// and in total.
 ///
 /// # Errors
-/// Bars as [`Live::step`](crate::Live::step) refuses them, too few models, a sink that fails. Rows handed on before
-/// stay handed on.
+/// Bars as [`Live::step`](crate::Live::step) refuses them, too few models, part of a universe where an op is over all of
+/// it, a sink that fails. Rows handed on before stay handed on.
 pub fn run_panel(
     engine: &Engine,
     inputs: &[PanelInput],
@@ -100,6 +104,11 @@ pub fn run_panel(
 ) -> Result<PanelStats, EngineError> {
     let total = inputs.iter().flat_map(|i| i.bars).map(|(_, bars)| bars.len()).sum();
     let mut delivery = Delivery { engine, sink, progress, total, stats: PanelStats::default() };
+    if engine.is_over_universe() {
+        engine.inner.check_universe(inputs.iter().map(|i| i.symbol_index))?;
+        universe::run(engine, inputs, models, options, &mut |tile| delivery.take(tile))?;
+        return Ok(delivery.stats);
+    }
     let groups: Vec<&[PanelInput]> = inputs.chunks(LANES).collect();
     let threads = options.threads.clamp(1, groups.len().max(1));
     if threads == 1 {
@@ -107,7 +116,7 @@ pub fn run_panel(
         engine.inner.check_models(models.len())?;
         let mut tile = Tile::default();
         for lanes in groups {
-            let mut group = Group::new(&engine.inner, lanes, options.only_warm_models)?;
+            let mut group = Group::new(&engine.inner, lanes, options.only_warm_models, None)?;
             while group.next(&mut models, &mut tile)? {
                 delivery.take(&tile)?;
             }
@@ -171,7 +180,7 @@ fn work(
         let mut models = models();
         engine.inner.check_models(models.len())?;
         for lanes in groups {
-            let mut group = Group::new(&engine.inner, lanes, options.only_warm_models)?;
+            let mut group = Group::new(&engine.inner, lanes, options.only_warm_models, None)?;
             loop {
                 let mut tile = empty.try_recv().unwrap_or_default();
                 let more = group.next(&mut models, &mut tile)?;

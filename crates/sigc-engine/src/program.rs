@@ -5,16 +5,17 @@
 //! them. A lag is no step: its consumers read its operand further back ([`Operand::delay`]). What must stay true: an
 //! operand's slot comes before its user's, so that one split of the block gives both.
 //!
-//! Room for more: a code generator would be another executor of the same steps; an op over all symbols at one row
-//! would be a step at which every lane stops, as a model step already does (see [`crate::machine`]), and which the
-//! driver computes once all lanes have reached it.
+//! A model step and an op over the universe are steps at which a lane stops (see [`crate::machine`]): the driver answers
+//! them, the latter once every lane of the universe has reached it.
+//!
+//! Room for more: a code generator would be another executor of the same steps.
 
 use crate::ops::{aggregate, arg, block, pair, quantile, rank, smooth, trend, var};
 use crate::{EngineError, ops};
 use sigc_market::{Field, Interval};
 use sigc_plan::{
-    Aggregate, ColumnId, Gap, Incomplete, ModelId, Op, Origin, PairFn, Plan, PlanError, Row1, Row2, Ties, ValueId,
-    WindowFn,
+    Aggregate, ColumnId, CrossFn, Gap, Incomplete, ModelId, Op, Origin, PairFn, Plan, PlanError, Row1, Row2, Ties,
+    ValueId, WindowFn,
 };
 
 /// Rows of cells and state that one lane may hold: a gigabyte.
@@ -49,6 +50,7 @@ pub(crate) enum Kernel {
     Skip { n: u32 },
     Aggregate { how: Aggregate, incomplete: Incomplete },
     AsOf { join: u32, other: u32 },
+    Cross { f: CrossFn },
     Model { model: ModelId },
 }
 
@@ -158,6 +160,13 @@ pub(crate) struct ModelInfo {
     pub(crate) inputs: Vec<Operand>,
 }
 
+impl ModelInfo {
+    /// Cells of its window.
+    pub(crate) fn cells(&self) -> usize {
+        self.window * self.inputs.len()
+    }
+}
+
 /// A value's rows of history; 0 means that only the rows of a run are kept.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Slot {
@@ -180,6 +189,8 @@ pub(crate) struct Program {
     /// By model id; `None` if no output needs it.
     pub(crate) models: Vec<Option<ModelInfo>>,
     pub(crate) state_rows: usize,
+    /// Symbols of the universe, if some step is over all of them: then no lane can go without the others.
+    pub(crate) universe: Option<usize>,
 }
 
 impl Program {
@@ -320,6 +331,7 @@ impl<'p> Builder<'p> {
             smoothers: Vec::new(),
             models: vec![None; plan.models.len()],
             state_rows: 0,
+            universe: None,
         };
         Builder { plan, needed, operands, program }
     }
@@ -388,6 +400,7 @@ impl<'p> Builder<'p> {
                 let window = spec.window as usize;
                 self.program.models[model.index()] = Some(ModelInfo { out: own.slot, value: v, frame, window, inputs });
             }
+            Op::Cross { .. } => self.program.universe = Some(plan.symbols().len()),
             _ => {}
         }
         let mut kernel = kernel_of(&node.op).expect("inputs and lags are done above");
@@ -470,6 +483,7 @@ fn kernel_of(op: &Op) -> Option<Kernel> {
         Op::Skip { n, .. } => Kernel::Skip { n },
         Op::Aggregate { how, incomplete, .. } => Kernel::Aggregate { how, incomplete },
         Op::AsOf { .. } | Op::AtClose { .. } => Kernel::AsOf { join: 0, other: 0 },
+        Op::Cross { f, .. } => Kernel::Cross { f },
         Op::Model { model } => Kernel::Model { model },
     })
 }

@@ -37,6 +37,13 @@ pub trait Predictor: Send {
     /// As [`Predictor::predict`].
     fn rehearse(&mut self) -> Result<(), ModelError>;
 
+    /// The predictions for several windows, one per lane and one after the other in `windows`, appended to `out` in that
+    /// order: the same bits as [`Predictor::predict`] gives for each.
+    fn predict_many(&mut self, lanes: &[LaneId], windows: &[f64], out: &mut Vec<Result<f64, ModelError>>) {
+        let cells = (windows.len() / lanes.len().max(1)).max(1);
+        out.extend(lanes.iter().zip(windows.chunks_exact(cells)).map(|(&lane, window)| self.predict(lane, window)));
+    }
+
     /// The net's own output for a window that is scaled already; for comparing the net alone.
     ///
     /// # Errors
@@ -55,6 +62,12 @@ impl fmt::Debug for dyn Predictor {
 pub(crate) trait Net: Send {
     /// `window` has the size that the manifest states; `symbol_id` is inside the embedding.
     fn run(&mut self, symbol_id: usize, window: &[f32]) -> Result<f32, ModelError>;
+
+    /// Several windows, one after the other; an answer for each, with the bits that it has alone.
+    fn run_many(&mut self, symbol_ids: &[usize], windows: &[f32], out: &mut Vec<Result<f32, ModelError>>) {
+        let cells = (windows.len() / symbol_ids.len().max(1)).max(1);
+        out.extend(symbol_ids.iter().zip(windows.chunks_exact(cells)).map(|(&id, window)| self.run(id, window)));
+    }
 }
 
 /// A net with its manifest and scalers.
@@ -63,6 +76,10 @@ pub(crate) struct ScaledNet<N> {
     lanes: Lanes,
     net: N,
     scaled: Vec<f32>,
+    /// Scaled windows that are asked about together, and whose they are.
+    together: Vec<f32>,
+    symbol_ids: Vec<usize>,
+    answers: Vec<Result<f32, ModelError>>,
 }
 
 impl<N: Net> ScaledNet<N> {
@@ -71,7 +88,8 @@ impl<N: Net> ScaledNet<N> {
     pub(crate) fn new(manifest: Manifest, lanes: Lanes, mut net: N) -> Result<Self, ModelError> {
         let scaled = vec![0.0; manifest.window * manifest.features.len()];
         net.run(0, &scaled)?;
-        Ok(Self { manifest, lanes, net, scaled })
+        let (together, symbol_ids, answers) = (Vec::new(), Vec::new(), Vec::new());
+        Ok(Self { manifest, lanes, net, scaled, together, symbol_ids, answers })
     }
 
     fn check_size(&self, got: usize) -> Result<(), ModelError> {
@@ -101,6 +119,36 @@ impl<N: Net> Predictor for ScaledNet<N> {
         let lane = self.lanes.first();
         let window = self.lanes.plausible(lane, self.manifest.window)?;
         self.predict(lane, &window).map(drop)
+    }
+
+    fn predict_many(&mut self, lanes: &[LaneId], windows: &[f64], out: &mut Vec<Result<f64, ModelError>>) {
+        let cells = (windows.len() / lanes.len().max(1)).max(1);
+        self.together.clear();
+        self.symbol_ids.clear();
+        self.answers.clear();
+        // A window that cannot be asked about fails alone.
+        let mut scaled = Vec::with_capacity(lanes.len());
+        for (&lane, window) in lanes.iter().zip(windows.chunks_exact(cells)) {
+            let mut ready = || {
+                self.check_size(window.len())?;
+                let (symbol_id, scaler) = self.lanes.get(lane)?;
+                scaler.scale(window, &self.manifest.features, &mut self.scaled)?;
+                Ok((symbol_id, lane))
+            };
+            scaled.push(ready().map(|(symbol_id, lane)| {
+                self.together.extend_from_slice(&self.scaled);
+                self.symbol_ids.push(symbol_id);
+                lane
+            }));
+        }
+        self.net.run_many(&self.symbol_ids, &self.together, &mut self.answers);
+        let mut answers = self.answers.drain(..);
+        let lanes = &self.lanes;
+        out.extend(scaled.into_iter().map(|asked| {
+            let lane = asked?;
+            let y = answers.next().expect("the net answers every window")?;
+            lanes.get(lane)?.1.denormalise(y)
+        }));
     }
 
     fn predict_scaled(&mut self, lane: LaneId, window: &[f32]) -> Result<f32, ModelError> {

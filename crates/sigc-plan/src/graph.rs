@@ -1,7 +1,7 @@
 //! The builder: ops in single-assignment form, each distinct one kept once.
 
 use crate::rowwise::finite;
-use crate::{F64, FrameId, Node, Op, PairFn, Row1, Row2, Type, ValueId, WindowFn};
+use crate::{CrossFn, F64, FrameId, Node, Op, PairFn, Row1, Row2, Type, ValueId, WindowFn};
 use indexmap::IndexSet;
 
 /// Ops in topological order: an operand's id is smaller than its user's. Pushing an op that is there already gives
@@ -185,6 +185,11 @@ impl Ops<'_> {
     /// A window over two columns.
     pub fn pair(&mut self, f: PairFn, x: ValueId, y: ValueId, n: u32) -> ValueId {
         self.push(Op::Pair { x, y, n, f })
+    }
+
+    /// A function over the universe at each row.
+    pub fn cross(&mut self, f: CrossFn, x: ValueId) -> ValueId {
+        self.push(Op::Cross { x, f })
     }
 
     /// Exponential mean: alpha 2 / (n + 1), seeded by the mean of the first n.

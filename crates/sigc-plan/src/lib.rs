@@ -24,6 +24,6 @@ pub use graph::{Graph, Ops};
 pub use ids::{ColumnId, FrameId, ModelId, ValueId};
 pub use inputs::{InputsPrint, inputs_print};
 pub use lookback::{Need, Needs, PathStep};
-pub use op::{Aggregate, F64, Node, Op, PairFn, Row1, Row2, Ties, Type, WindowFn};
+pub use op::{Aggregate, CrossFn, F64, Node, Op, PairFn, Row1, Row2, Ties, Type, WindowFn};
 pub use plan::{Column, ModelUse, Plan, PlanError, Signal, SignalKind, Source};
 pub use reach::{Reach, Tier};

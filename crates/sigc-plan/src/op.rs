@@ -160,6 +160,39 @@ pub enum PairFn {
     Corr,
 }
 
+/// Functions of one column over the universe at one row. Symbols whose cell is null take no part and stay null; so do
+/// those without the row. What is summed is summed in the order of the universe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CrossFn {
+    /// `(count below + (count equal + 1) / 2) / count`: above 0 to 1, equal cells share their average rank.
+    Rank,
+    /// Place from the greatest, 1, to the least; equal cells in the order of the universe, so no place is shared.
+    Order,
+    /// How many take part.
+    Count,
+    /// Sum.
+    Sum,
+    /// Mean.
+    Mean,
+    /// Standard deviation, ddof 1; 0 where all are equal, null for a sole one.
+    Std,
+}
+
+impl CrossFn {
+    /// The name in formulas: `cs_rank`.
+    pub fn name(self) -> &'static str {
+        match self {
+            CrossFn::Rank => "cs_rank",
+            CrossFn::Order => "cs_order",
+            CrossFn::Count => "cs_count",
+            CrossFn::Sum => "cs_sum",
+            CrossFn::Mean => "cs_mean",
+            CrossFn::Std => "cs_std",
+        }
+    }
+}
+
 /// How the cells of a bucket become one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -260,6 +293,13 @@ pub enum Op {
         /// Operand, in the other frame.
         x: ValueId,
     },
+    /// A function over all symbols of the universe at this row.
+    Cross {
+        /// Operand.
+        x: ValueId,
+        /// Which function.
+        f: CrossFn,
+    },
     /// A model's output; null unless every cell of its window is non-null.
     Model {
         /// Which model; its inputs and window stand in the plan's list.
@@ -288,7 +328,8 @@ impl Op {
             | Op::Skip { x, .. }
             | Op::Aggregate { x, .. }
             | Op::AsOf { x }
-            | Op::AtClose { x } => [Some(x), None, None],
+            | Op::AtClose { x }
+            | Op::Cross { x, .. } => [Some(x), None, None],
             Op::Row2(_, a, b) => [Some(a), Some(b), None],
             Op::Pair { x, y, .. } => [Some(x), Some(y), None],
             Op::If(c, a, b) => [Some(c), Some(a), Some(b)],
@@ -312,6 +353,7 @@ impl Op {
             Op::Aggregate { x, how, incomplete } => Op::Aggregate { x: to(x), how, incomplete },
             Op::AsOf { x } => Op::AsOf { x: to(x) },
             Op::AtClose { x } => Op::AtClose { x: to(x) },
+            Op::Cross { x, f } => Op::Cross { x: to(x), f },
         }
     }
 

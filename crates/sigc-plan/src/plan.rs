@@ -1,7 +1,7 @@
 //! The plan: what the engine runs.
 
 use crate::lookback::{Structure, Until};
-use crate::{ColumnId, F64, Fingerprint, Frame, FrameId, Needs, Node, Op, Origin, Type, ValueId};
+use crate::{ColumnId, CrossFn, F64, Fingerprint, Frame, FrameId, Needs, Node, Op, Origin, Type, ValueId};
 use serde::{Deserialize, Serialize};
 use sigc_market::{Field, Symbol};
 use std::collections::HashSet;
@@ -173,6 +173,19 @@ impl Plan {
     /// The name of a signal: an event's, or that of its column.
     pub fn signal_name<'a>(&'a self, signal: &'a Signal) -> &'a str {
         signal.name.as_deref().unwrap_or(&self.column(signal.column).name)
+    }
+
+    /// The ops that read every symbol at once, so that the plan does not shard by symbol; each kind once.
+    pub fn cross_section(&self) -> Vec<CrossFn> {
+        let mut found = Vec::new();
+        for node in &self.nodes {
+            if let Op::Cross { f, .. } = node.op
+                && !found.contains(&f)
+            {
+                found.push(f);
+            }
+        }
+        found
     }
 
     /// What tells each signal from the others where a person reads it: its name, behind its frame's where two signals

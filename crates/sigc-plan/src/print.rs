@@ -49,6 +49,7 @@ impl fmt::Display for Op {
             }
             Op::AsOf { x } => write!(f, "asof {x}"),
             Op::AtClose { x } => write!(f, "atclose {x}"),
+            Op::Cross { x, f: g } => write!(f, "{} {x}", g.name()),
             Op::Model { model } => write!(f, "model {model}"),
         }
     }

@@ -52,7 +52,8 @@ impl Reach {
 }
 
 /// The reach of an op within its operand's rows. Across frames (aggregate, as-of) the grids decide instead, see
-/// [`crate::lookback`](mod@crate::lookback); a model reads `window - 1` rows back, see its entry in the plan.
+/// [`crate::lookback`](mod@crate::lookback); a model reads `window - 1` rows back, see its entry in the plan. Over the
+/// universe an op reads the current row, of every symbol.
 pub fn reach(op: &Op, tolerance: f64) -> Reach {
     match *op {
         Op::Input(_)
@@ -63,6 +64,7 @@ pub fn reach(op: &Op, tolerance: f64) -> Reach {
         | Op::Aggregate { .. }
         | Op::AsOf { .. }
         | Op::AtClose { .. }
+        | Op::Cross { .. }
         | Op::Model { .. } => Reach::exact(0),
         Op::Lag { n, .. } | Op::Skip { n, .. } => Reach::exact(n),
         Op::Window { n, .. } | Op::Pair { n, .. } => Reach::exact(n - 1),

@@ -2,12 +2,13 @@
 //!
 //! Reads the bars of every symbol; gives each row of each signal to every sink, once, in the order that
 //! [`sigc_plan::Signal`] defines: oldest instant first, then by symbol, then by signal. The same bars give the same
-//! rows in the same order.
+//! rows in the same order. Symbols whose bars close together take the step together, so that models are asked about all of
+//! them at once; where ops are over the universe every symbol takes every step.
 
 use crate::merge::Merge;
 use crate::signals::{Reader, Said, SignalRow, Signals};
 use crate::{Record, Sink, SinkError, Subscription, Written};
-use sigc_engine::{Engine, EngineError, Live, Outcome, Predict, PredictFaults};
+use sigc_engine::{Engine, EngineError, Live, Outcome, Predict, PredictFaults, Together, Turn};
 use sigc_market::{Bar, Symbol, Ts};
 use sigc_plan::{FrameId, Plan};
 use std::collections::BTreeMap;
@@ -122,18 +123,25 @@ pub fn replay(
         pending: Vec::new(),
         summary: Summary { signals: vec![Fates::default(); signals.len()], ..Summary::default() },
     };
-    let mut due: Vec<(FrameId, Bar)> = Vec::new();
+    let mut due: Vec<Vec<(FrameId, Bar)>> = vec![Vec::new(); lanes.len()];
+    let (mut together, all) = (Together::new(engine), engine.is_over_universe());
     while let Some(at) = lanes.iter().filter_map(|(_, merge)| merge.next_close()).min() {
         if until.is_some_and(|u| at > u) {
             break;
         }
         pace(at, rows.summary.bars);
-        for (s, (live, merge)) in lanes.iter_mut().enumerate().filter(|(_, (_, m))| m.next_close() == Some(at)) {
-            due.clear();
-            merge.take(at, &mut due);
-            let mut reader = Reader::new(&signals);
-            let outcome = live.step(at, &due, models, &mut reader)?;
-            rows.count(outcome);
+        let mut readers: Vec<Reader<'_>> = lanes.iter().map(|_| Reader::new(&signals)).collect();
+        let mut turns: Vec<Turn<'_>> = Vec::new();
+        for (((live, merge), due), reader) in lanes.iter_mut().zip(&mut due).zip(&mut readers) {
+            if all || merge.next_close() == Some(at) {
+                due.clear();
+                merge.take(at, due);
+                turns.push(Turn::new(live, due, reader));
+            }
+        }
+        together.step(at, &mut turns, models)?;
+        turns.into_iter().for_each(|turn| rows.count(turn.outcome));
+        for (s, reader) in readers.into_iter().enumerate() {
             reader.finish().into_iter().for_each(|row| rows.take(s, row));
         }
         // A symbol whose next bar comes behind a gap has rows of that gap still to come.

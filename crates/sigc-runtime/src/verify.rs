@@ -8,14 +8,19 @@
 //!
 //! Models are asked in the first comparison only. In the others a stand-in answers, and everything that goes into the
 //! models is compared.
+//!
+//! Symbols that are ranked against each other are run, cut, restarted and compared together, others each by itself.
 
 mod table;
 
 use crate::merge::{Merge, close};
-use sigc_engine::{Engine, EngineError, Live, PanelInput, PanelOptions, Predict, PredictError, run_panel};
+use sigc_engine::{
+    Engine, EngineError, Live, PanelInput, PanelOptions, Predict, PredictError, Together, Turn, run_panel,
+};
 use sigc_market::{Bar, Ts};
-use sigc_plan::lookback::Until;
+use sigc_plan::lookback::{Oldest, Until};
 use sigc_plan::{ColumnId, FrameId, Op, Plan, Signal, Tier};
+use std::ops::Range;
 use table::Table;
 
 /// After a restart a recursive column may deviate by so many times the tolerance, of the column's largest value: a
@@ -102,12 +107,14 @@ pub fn verify(
         checks: Vec::new(),
     };
     let mut stream = Check { name: "stream", ..Check::default() };
-    for (s, bars) in symbols.iter().enumerate() {
-        progress("stream", s, symbols.len());
+    for group in groups(&engine, symbols.len()) {
+        progress("stream", group.start, symbols.len());
         let mut rows = Table::new(plan, symbols.len());
-        run_live(&engine, plan, s, bars, None, &mut models(), &mut rows)?;
-        stream.runs += 1;
-        yardstick.compare(plan, &rows, s, None, &all, &mut stream);
+        run_live(&engine, group.clone(), &symbols[group.clone()], None, &mut models(), &mut rows)?;
+        stream.runs += group.len() as u64;
+        for s in group {
+            yardstick.compare(plan, &rows, s, None, &all, &mut stream);
+        }
     }
     report.checks.push(stream);
 
@@ -151,16 +158,16 @@ impl<'p> Unmodelled<'p> {
         self.plan.models.iter().map(|_| Box::new(StandIn) as Box<dyn Predict>).collect()
     }
 
-    /// One symbol by the live driver.
+    /// The symbols of a group by the live driver.
     fn live(
         &self,
         n_symbols: usize,
-        symbol: usize,
-        bars: &[(FrameId, &[Bar])],
+        group: Range<usize>,
+        bars: &[SymbolBars<'_>],
         cut: Option<Ts>,
     ) -> Result<Table, EngineError> {
         let mut rows = Table::new(self.plan, n_symbols);
-        run_live(&self.engine, self.plan, symbol, bars, cut, &mut self.models(), &mut rows)?;
+        run_live(&self.engine, group, bars, cut, &mut self.models(), &mut rows)?;
         Ok(rows)
     }
 
@@ -176,10 +183,13 @@ impl<'p> Unmodelled<'p> {
         for i in 0..options.splits {
             progress("splits", i, options.splits);
             check.runs += 1;
-            for (s, bars) in symbols.iter().enumerate() {
+            for group in groups(&self.engine, symbols.len()) {
+                let bars = &symbols[group.clone()];
                 let cut = instants(self.plan, bars).nth(rng.below(n_bars(bars)));
-                let rows = self.live(symbols.len(), s, bars, cut)?;
-                yardstick.compare(self.plan, &rows, s, None, &self.columns, &mut check);
+                let rows = self.live(symbols.len(), group.clone(), bars, cut)?;
+                for s in group {
+                    yardstick.compare(self.plan, &rows, s, None, &self.columns, &mut check);
+                }
             }
         }
         Ok(check)
@@ -202,18 +212,22 @@ impl<'p> Unmodelled<'p> {
             let signal = &self.plan.signals[i % self.plan.signals.len()];
             let Some(r) = self.pick_restart(signal, symbols, rng) else { continue };
             exact.runs += 1;
-            let rows = self.live(symbols.len(), r.symbol, &r.bars, None)?;
+            let rows = self.live(symbols.len(), r.group.clone(), &r.bars, None)?;
             rows.ready_at(self.plan, signal, (r.symbol, r.at), true, &mut exact);
             self.ready_as_counted(&rows, signal, &r, &mut exact);
             let limit = GAIN * self.plan.tolerance.0;
             let columns: Vec<ColumnId> =
                 columns_below(self.plan, signal).into_iter().filter(|c| self.columns.contains(c)).collect();
-            yardstick.compare_settled(self.plan, &rows, (r.symbol, r.at), limit, &columns, &mut exact);
-            for source in r.binding {
+            for s in r.group.clone() {
+                yardstick.compare_settled(self.plan, &rows, (s, r.at), limit, &columns, &mut exact);
+            }
+            for &source in &r.binding {
                 short.runs += 1;
-                let fewer: SymbolBars<'_> =
-                    r.bars.iter().map(|&(f, b)| (f, if f == source { &b[1..] } else { b })).collect();
-                let rows = self.live(symbols.len(), r.symbol, &fewer, None)?;
+                let mut fewer = r.bars.clone();
+                for (_, bars) in fewer[r.symbol - r.group.start].iter_mut().filter(|(f, _)| *f == source) {
+                    *bars = &bars[1..];
+                }
+                let rows = self.live(symbols.len(), r.group.clone(), &fewer, None)?;
                 rows.ready_at(self.plan, signal, (r.symbol, r.at), false, &mut short);
             }
         }
@@ -228,7 +242,7 @@ impl<'p> Unmodelled<'p> {
         let k = interval.last_closed(r.at);
         for at in (k - ROWS_BEFORE..k).map(|k| interval.close_of(k)) {
             let oldest = structure.oldest(&roots, at, Until::Settled);
-            let enough = r.bars.iter().all(|&(f, bars)| {
+            let enough = r.bars[r.symbol - r.group.start].iter().all(|&(f, bars)| {
                 let of = self.plan.frame(f).interval;
                 let first = bars.first().map(|b| of.index_of(b.open_time));
                 oldest.frame(f).is_none_or(|lo| first.is_some_and(|first| first <= lo))
@@ -237,46 +251,63 @@ impl<'p> Unmodelled<'p> {
         }
     }
 
-    /// A symbol and an instant at which the history that a signal needs is there without a gap.
+    /// A symbol and an instant at which the history that a signal needs is there without a gap, also of the symbols
+    /// that it is ranked against; of these some may not be listed yet.
     fn pick_restart<'a>(&self, signal: &Signal, symbols: &[SymbolBars<'a>], rng: &mut SplitMix) -> Option<Restart<'a>> {
         let (structure, roots) = (self.plan.structure(), self.plan.roots_of(signal));
         let interval = self.plan.frame(self.plan.frame_of(signal)).interval;
         (0..TRIES).find_map(|_| {
             let symbol = rng.below(symbols.len());
-            let bars = &symbols[symbol];
-            let near = instants(self.plan, bars).nth(rng.below(n_bars(bars)))?;
+            let group = groups(&self.engine, symbols.len()).into_iter().find(|g| g.contains(&symbol))?;
+            let mine = std::slice::from_ref(&symbols[symbol]);
+            let near = instants(self.plan, mine).nth(rng.below(n_bars(mine)))?;
             let at = interval.close_of(interval.last_closed(near));
             let oldest = structure.oldest(&roots, at, Until::Settled);
-            let mut cut = Vec::new();
-            let mut earliest: Vec<(FrameId, Ts)> = Vec::new();
             // All sources end together: a bar of one behind the last of another would make gaps of the other's rows.
-            let shortest = bars.iter().map(|(f, _)| self.plan.frame(*f).interval.max_millis()).min()?;
+            let shortest = symbols[symbol].iter().map(|(f, _)| self.plan.frame(*f).interval.max_millis()).min()?;
             let end = Ts(at.0.saturating_add(RUN_ON as i64 * shortest));
-            let closed = |frame, all: &[Bar], by: Ts| all.partition_point(|b| close(self.plan, frame, b) <= by);
-            for &(frame, all) in bars {
-                let of = self.plan.frame(frame).interval;
-                let Some(lo) = oldest.frame(frame) else {
-                    cut.push((frame, &all[..closed(frame, all, end)]));
-                    continue;
-                };
-                let from = all.partition_point(|b| b.open_time < of.open_of(lo));
-                let until = closed(frame, all, at);
-                let whole = until.checked_sub(from)? as i64 == of.last_closed(at) - lo + 1;
-                if !whole || until == from {
-                    return None;
-                }
-                earliest.push((frame, of.open_of(lo)));
-                cut.push((frame, &all[from..closed(frame, all, end)]));
+            let mut bars = Vec::new();
+            for s in group.clone() {
+                bars.push(self.history(&symbols[s], &oldest, s == symbol, (at, end))?);
             }
             // A source whose own oldest row some op reads: without it the row cannot be there.
-            let binding = earliest.into_iter().map(|(f, _)| f).collect();
-            Some(Restart { symbol, at, bars: cut, binding })
+            let binding = symbols[symbol].iter().map(|(f, _)| *f).filter(|&f| oldest.frame(f).is_some()).collect();
+            Some(Restart { symbol, group, at, bars, binding })
         })
     }
 
-    fn truncations(
+    /// The bars of a symbol from the oldest that is needed at `at` up to `end`; `None` if there is a gap in what is needed,
+    /// or nothing of one that must be `listed`.
+    fn history<'a>(
         &self,
-        symbols: &[SymbolBars<'_>],
+        bars: &SymbolBars<'a>,
+        oldest: &Oldest,
+        listed: bool,
+        (at, end): (Ts, Ts),
+    ) -> Option<SymbolBars<'a>> {
+        let mut cut = Vec::new();
+        for &(frame, all) in bars {
+            let of = self.plan.frame(frame).interval;
+            let last = closed(self.plan, frame, all, end);
+            let needed = oldest.frame(frame).filter(|_| listed || last > 0);
+            let Some(lo) = needed else {
+                cut.push((frame, &all[..last]));
+                continue;
+            };
+            let from = all.partition_point(|b| b.open_time < of.open_of(lo));
+            let until = closed(self.plan, frame, all, at);
+            let whole = until.checked_sub(from)? as i64 == of.last_closed(at) - lo + 1;
+            if !whole || until == from {
+                return None;
+            }
+            cut.push((frame, &all[from..last]));
+        }
+        Some(cut)
+    }
+
+    fn truncations<'a>(
+        &self,
+        symbols: &[SymbolBars<'a>],
         yardstick: &Table,
         options: Options,
         rng: &mut SplitMix,
@@ -287,17 +318,19 @@ impl<'p> Unmodelled<'p> {
             progress("truncation", i, options.splits);
             check.runs += 1;
             let s = rng.below(symbols.len());
-            let Some(at) = instants(self.plan, &symbols[s]).nth(rng.below(n_bars(&symbols[s]))) else { continue };
-            let closed = |f: FrameId, b: &[Bar]| b.partition_point(|bar| close(self.plan, f, bar) <= at);
-            let cut: Vec<SymbolBars<'_>> =
-                symbols.iter().map(|bars| bars.iter().map(|&(f, b)| (f, &b[..closed(f, b)])).collect()).collect();
+            let mine = std::slice::from_ref(&symbols[s]);
+            let Some(at) = instants(self.plan, mine).nth(rng.below(n_bars(mine))) else { continue };
+            let until = |&(f, b): &(FrameId, &'a [Bar])| (f, &b[..closed(self.plan, f, b, at)]);
+            let cut: Vec<SymbolBars<'_>> = symbols.iter().map(|bars| bars.iter().map(until).collect()).collect();
             let n_models = self.plan.models.len();
             let stand_ins = || (0..n_models).map(|_| Box::new(StandIn) as Box<dyn Predict>).collect();
             let rows = panel(&self.engine, &cut, &stand_ins, options.threads)?;
-            for (symbol, bars) in cut.iter().enumerate() {
+            for group in groups(&self.engine, symbols.len()) {
                 // Where the cut falls into a gap, the missing rows are not known to be missing yet.
-                let Some(known) = instants(self.plan, bars).last() else { continue };
-                yardstick.compare(self.plan, &rows, symbol, Some(known), &self.columns, &mut check);
+                let Some(known) = instants(self.plan, &cut[group.clone()]).last() else { continue };
+                for symbol in group {
+                    yardstick.compare(self.plan, &rows, symbol, Some(known), &self.columns, &mut check);
+                }
             }
         }
         Ok(check)
@@ -320,11 +353,15 @@ fn columns_below(plan: &Plan, signal: &Signal) -> Vec<ColumnId> {
     (0..plan.columns.len()).map(ColumnId::new).filter(|&c| needed[plan.column(c).value.index()]).collect()
 }
 
-/// A lane to be started anew.
+/// Lanes to be started anew.
 struct Restart<'a> {
+    /// The symbol whose history is counted.
     symbol: usize,
+    /// It, and the symbols that it is ranked against.
+    group: Range<usize>,
     at: Ts,
-    bars: SymbolBars<'a>,
+    /// Of each symbol of the group.
+    bars: Vec<SymbolBars<'a>>,
     /// The sources whose first bar is needed.
     binding: Vec<FrameId>,
 }
@@ -344,37 +381,54 @@ fn panel(
     Ok(rows)
 }
 
-/// One symbol by the live driver, instant by instant; through a snapshot behind `cut`.
+/// Symbols that are run together: all where ops are over the universe, else each by itself.
+fn groups(engine: &Engine, n: usize) -> Vec<Range<usize>> {
+    let size = if engine.is_over_universe() { n.max(1) } else { 1 };
+    (0..n).step_by(size).map(|from| from..from + size).collect()
+}
+
+/// The symbols of a group by the live driver, instant by instant; through snapshots behind `cut`.
 fn run_live(
     engine: &Engine,
-    plan: &Plan,
-    symbol: usize,
-    bars: &[(FrameId, &[Bar])],
+    group: Range<usize>,
+    bars: &[SymbolBars<'_>],
     cut: Option<Ts>,
     models: &mut [Box<dyn Predict>],
     rows: &mut Table,
 ) -> Result<(), EngineError> {
-    let mut live = Live::new(engine, symbol);
-    let mut merge = Merge::new(plan, bars.iter().copied());
-    let mut due = Vec::new();
-    while let Some(at) = merge.next_close() {
-        due.clear();
-        merge.take(at, &mut due);
-        live.step(at, &due, models, &mut rows.of(symbol))?;
+    let mut lanes: Vec<Live> = group.clone().map(|s| Live::new(engine, s)).collect();
+    let mut merges: Vec<Merge<'_>> = bars.iter().map(|b| Merge::new(engine.plan(), b.iter().copied())).collect();
+    let mut due: Vec<Vec<(FrameId, Bar)>> = vec![Vec::new(); lanes.len()];
+    let mut together = Together::new(engine);
+    while let Some(at) = merges.iter().filter_map(Merge::next_close).min() {
+        for (merge, due) in merges.iter_mut().zip(&mut due) {
+            due.clear();
+            merge.take(at, due);
+        }
+        let mut sinks = rows.of(group.clone());
+        if let ([live], [due], [sink]) = (lanes.as_mut_slice(), due.as_slice(), sinks.as_mut_slice()) {
+            live.step(at, due, models, sink)?;
+        } else {
+            let parts = lanes.iter_mut().zip(&due).zip(&mut sinks);
+            let mut turns: Vec<Turn<'_>> = parts.map(|((live, due), sink)| Turn::new(live, due, sink)).collect();
+            together.step(at, &mut turns, models)?;
+        }
         if cut == Some(at) {
             // A snapshot that cannot be read back leaves no rows behind the cut, and so is counted as a difference.
-            match Live::restore(engine, &live.snapshot()) {
-                Ok(restored) => live = restored,
-                Err(_) => return Ok(()),
+            for live in &mut lanes {
+                match Live::restore(engine, &live.snapshot()) {
+                    Ok(restored) => *live = restored,
+                    Err(_) => return Ok(()),
+                }
             }
         }
     }
     Ok(())
 }
 
-/// The closes of all bars of a symbol, in order, each once.
-fn instants<'a>(plan: &'a Plan, bars: &'a [(FrameId, &'a [Bar])]) -> impl Iterator<Item = Ts> + 'a {
-    let mut merge = Merge::new(plan, bars.iter().copied());
+/// The closes of all bars of some symbols, in order, each once.
+fn instants<'a>(plan: &'a Plan, symbols: &'a [SymbolBars<'a>]) -> impl Iterator<Item = Ts> + 'a {
+    let mut merge = Merge::new(plan, symbols.iter().flatten().copied());
     let mut due = Vec::new();
     std::iter::from_fn(move || {
         let at = merge.next_close()?;
@@ -384,8 +438,13 @@ fn instants<'a>(plan: &'a Plan, bars: &'a [(FrameId, &'a [Bar])]) -> impl Iterat
     })
 }
 
-fn n_bars(bars: &[(FrameId, &[Bar])]) -> usize {
-    bars.iter().map(|(_, b)| b.len()).max().unwrap_or(0).max(1)
+/// How many bars of a source close by then.
+fn closed(plan: &Plan, frame: FrameId, bars: &[Bar], by: Ts) -> usize {
+    bars.partition_point(|b| close(plan, frame, b) <= by)
+}
+
+fn n_bars(symbols: &[SymbolBars<'_>]) -> usize {
+    symbols.iter().flatten().map(|(_, b)| b.len()).max().unwrap_or(0).max(1)
 }
 
 /// Is the column exact, bit for bit, after a restart.

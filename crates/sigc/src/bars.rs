@@ -2,10 +2,11 @@
 
 use crate::failure::Failure;
 use crate::progress::Progress;
+use crate::run_failure::engine_failure;
 use crate::terminal::Terminal;
 use sigc_connectors::TIMER;
 use sigc_connectors::bars::{BarsError, ReadOptions, coarsen, read_bars};
-use sigc_engine::PanelInput;
+use sigc_engine::{EngineError, PanelInput};
 use sigc_market::{Bar, Interval, N_FIELDS, NULL, Symbol, Ts};
 use sigc_plan::{FrameId, Plan};
 use sigc_runtime::replay::Feed;
@@ -158,7 +159,12 @@ fn wanted_symbols(plan: &Plan, args: &BarsArgs) -> Result<Vec<Symbol>, Failure> 
             return Err(Failure::usage(format!("the pipeline has no symbol `{w}`"), help));
         }
     }
-    Ok(universe.into_iter().filter(|s| wanted.iter().any(|w| w == s.as_str())).collect())
+    let needed = universe.len();
+    let chosen: Vec<Symbol> = universe.into_iter().filter(|s| wanted.iter().any(|w| w == s.as_str())).collect();
+    if chosen.len() < needed && !plan.cross_section().is_empty() {
+        return Err(engine_failure(EngineError::Universe { needed, given: chosen.len() }, &chosen, plan));
+    }
+    Ok(chosen)
 }
 
 fn finer_interval(text: &str) -> Result<Interval, Failure> {

@@ -25,6 +25,12 @@ pub fn engine_failure(error: EngineError, symbols: &[Symbol], plan: &Plan) -> Fa
                 }
             }
         }
+        e @ EngineError::Universe { .. } => {
+            Failure::coded("E0519", e, "give the bars of all symbols of the universe, without `--symbols`")
+        }
+        e @ EngineError::Apart { .. } => {
+            Failure::coded("E0519", e, "this is a fault of sigc, not of the pipeline: please report it")
+        }
         EngineError::Sink(source) => match source.downcast::<SinkError>() {
             Ok(error) => sink_failure(*error),
             Err(other) => Failure::coded("E0512", other, ""),

@@ -378,7 +378,7 @@ impl Resolver<'_> {
     }
 
     /// The frame a step reads, as far as the first reference tells; silent, since the second walk reports.
-    fn input_frame(&self, decl: &StepDecl) -> Option<FrameId> {
+    pub(super) fn input_frame(&self, decl: &StepDecl) -> Option<FrameId> {
         let map = decl.inputs.as_ref()?.as_map()?;
         let named = |name: &str| self.frame_ids.get(name).copied();
         if let Some(frame) = map.get("frame").and_then(|e| e.value.as_str()) {

@@ -4,7 +4,7 @@ use super::Resolver;
 use crate::read::{self, known_keys, list};
 use crate::shape::StepDecl;
 use crate::typed::{ColId, What};
-use sigc_catalog::{Feature, Kind, Shape, Step};
+use sigc_catalog::{Feature, Kind, Known, Shape, Step};
 use sigc_diag::{Diag, Diags, E0109, E0210, E0221, E0222, E0225, E0304, Span, Spanned};
 use sigc_market::Field;
 use sigc_plan::{FrameId, Type};
@@ -24,7 +24,9 @@ impl Resolver<'_> {
     fn resolve_feature(&mut self, i: usize, decl: &StepDecl, def: &'static Feature, diags: &mut Diags) {
         let name = def.info.name;
         if let Some(args) = &self.typed.steps[i].args {
-            for problem in (def.check)(args) {
+            let universe = self.input_frame(decl).map_or(0, |f| self.typed.universe(f).len());
+            let known = Known { n_symbols: Some(universe).filter(|&n| n > 0) };
+            for problem in (def.check)(args, known) {
                 let at = decl.params.iter().find(|p| p.name.value == problem.param);
                 let at = at.map_or(decl.using.as_ref().map_or(decl.span, |u| u.span), |p| p.value.span);
                 let mut diag = Diag::new(&E0210, at, problem.message);

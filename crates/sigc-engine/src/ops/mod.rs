@@ -15,6 +15,7 @@
 pub(crate) mod aggregate;
 pub(crate) mod arg;
 pub(crate) mod block;
+pub(crate) mod cross;
 pub(crate) mod extreme;
 pub(crate) mod linear;
 pub(crate) mod pair;

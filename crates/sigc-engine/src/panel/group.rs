@@ -2,9 +2,9 @@
 
 use super::{PanelInput, PanelStats};
 use crate::engine::{Inner, LANES, TILE};
-use crate::machine::{Cursor, Machine};
+use crate::machine::{Cross, Cursor, Machine, Stop};
 use crate::ops::finite;
-use crate::predict::ask;
+use crate::predict::Batch;
 use crate::program::FrameInfo;
 use crate::source::{self, LONGEST_GAP, bar_cells, bar_error, gap_cells};
 use crate::warmth::Settling;
@@ -65,18 +65,55 @@ pub(crate) struct Group<'a> {
     finest: usize,
     next_row: i64,
     end: Ts,
-    window: Vec<f64>,
+    cursor: Cursor,
+    /// The op over the universe that the run waits at.
+    waits: Option<Cross>,
+    batch: Batch<(usize, usize)>,
+}
+
+/// The instants that a run covers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Span {
+    /// The first open time; `None` without any bar.
+    pub(crate) from: Option<Ts>,
+    /// The end, up to which all sources are complete.
+    pub(crate) end: Ts,
+}
+
+impl Span {
+    /// From the first bar to the last close.
+    pub(crate) fn of(engine: &Inner, inputs: &[PanelInput<'_>]) -> Result<Span, EngineError> {
+        let mut span = Span { from: None, end: Ts(i64::MIN) };
+        for input in inputs {
+            for &(frame, bars) in input.bars {
+                let info = engine.program.frames.get(frame.index()).filter(|i| i.parent.is_none());
+                let (Some(info), Some(first), Some(last)) = (info, bars.first(), bars.last()) else { continue };
+                let row_of = |bar: &Bar| {
+                    let row = source::row_of(info.interval, bar.open_time);
+                    row.map_err(|fault| bar_error(input.symbol_index, frame.index(), bar.open_time, fault))
+                };
+                row_of(first)?;
+                if info.used {
+                    span.from = Some(span.from.map_or(first.open_time, |t| t.min(first.open_time)));
+                }
+                span.end = span.end.max(info.interval.close_of(row_of(last)?));
+            }
+        }
+        Ok(span)
+    }
 }
 
 impl<'a> Group<'a> {
-    /// Over the bars of up to [`LANES`] symbols.
+    /// Over the bars of up to [`LANES`] symbols; each of them up to its own end, or to that of the universe.
     pub(crate) fn new(
         engine: &'a Inner,
         inputs: &[PanelInput<'a>],
         only_warm_models: bool,
+        universe: Option<Span>,
     ) -> Result<Group<'a>, EngineError> {
         let frames = &engine.program.frames;
-        let lanes = inputs.iter().map(|i| Lane::new(engine, i)).collect::<Result<Vec<_>, _>>()?;
+        let until = universe.map(|span| span.end);
+        let lanes = inputs.iter().map(|i| Lane::new(engine, i, until)).collect::<Result<Vec<_>, _>>()?;
         let mut starts = vec![None; frames.len()];
         for source in lanes.iter().flat_map(|l| &l.sources) {
             let start: &mut Option<i64> = &mut starts[source.frame];
@@ -84,10 +121,11 @@ impl<'a> Group<'a> {
         }
         let finest = engine.program.sources().min_by_key(|&f| frames[f].interval.max_millis()).unwrap_or(0);
         let opens = (0..frames.len()).filter_map(|f| starts[f].map(|row| frames[f].interval.open_of(row)));
-        let grid = frames.get(finest).map(|f| f.interval);
-        let next_row = grid.zip(opens.min()).map_or(0, |(grid, open)| grid.index_of(open));
         let ends = lanes.iter().flat_map(|l| l.sources.iter().map(|s| frames[s.frame].interval.close_of(s.last)));
-        let end = ends.max().unwrap_or(Ts(i64::MIN));
+        let own = Span { from: opens.min(), end: ends.max().unwrap_or(Ts(i64::MIN)) };
+        let Span { from, end } = universe.unwrap_or(own);
+        let grid = frames.get(finest).map(|f| f.interval);
+        let next_row = grid.zip(from).map_or(0, |(grid, open)| grid.index_of(open));
         let mut machine = Machine::new(&engine.program, &engine.panel);
         for (l, lane) in lanes.iter().enumerate() {
             let (_, values) = engine.first_rows(&lane.settling.starts);
@@ -96,12 +134,22 @@ impl<'a> Group<'a> {
         for l in lanes.len()..LANES {
             machine.set_firsts(l, |_| i64::MIN);
         }
-        let window = vec![0.0; engine.largest_window()];
-        Ok(Group { engine, machine, lanes, only_warm_models, starts, finest, next_row, end, window })
+        let (cursor, waits, batch) = (Cursor::default(), None, Batch::new());
+        Ok(Group { engine, machine, lanes, only_warm_models, starts, finest, next_row, end, cursor, waits, batch })
     }
 
     /// Computes the next tile; false if there is none.
     pub(crate) fn next(&mut self, models: &mut [Box<dyn Predict>], tile: &mut Tile) -> Result<bool, EngineError> {
+        if !self.begin(tile)? {
+            return Ok(false);
+        }
+        self.run(models, tile);
+        self.finish(tile);
+        Ok(true)
+    }
+
+    /// Begins the next tile; false if there is none.
+    pub(crate) fn begin(&mut self, tile: &mut Tile) -> Result<bool, EngineError> {
         let engine = self.engine;
         tile.warm_from.clear();
         tile.blocks.clear();
@@ -122,15 +170,76 @@ impl<'a> Group<'a> {
         }
         self.machine.advance(&engine.program, until);
         self.fill(&mut tile.stats)?;
-        let mut cursor = Cursor::default();
-        while let Some(model) = self.machine.run(&engine.program, &engine.panel, &mut cursor) {
-            self.predict(model, models, &mut tile.stats);
+        self.cursor = Cursor::default();
+        Ok(true)
+    }
+
+    /// Runs the steps of the tile up to one over the universe, or to the end.
+    pub(crate) fn run(&mut self, models: &mut [Box<dyn Predict>], tile: &mut Tile) {
+        let engine = self.engine;
+        self.waits = None;
+        while let Some(stop) = self.machine.run(&engine.program, &engine.panel, &mut self.cursor) {
+            match stop {
+                Stop::Model(model) => self.predict(model, models, &mut tile.stats),
+                Stop::Cross(step) => {
+                    self.waits = Some(step);
+                    return;
+                }
+            }
         }
+    }
+
+    /// Ends the tile: its rows are handed over.
+    pub(crate) fn finish(&mut self, tile: &mut Tile) {
         for (l, lane) in self.lanes.iter_mut().enumerate() {
-            lane.settling.finish(engine, &self.machine, l);
+            lane.settling.finish(self.engine, &self.machine, l);
         }
         self.collect(tile);
-        Ok(true)
+    }
+
+    /// The op over the universe that the run waits at, and its place among the steps.
+    pub(crate) fn waits(&self) -> Option<(usize, Cross)> {
+        self.waits.map(|step| (self.cursor.step(), step))
+    }
+
+    /// First and last row of a frame in this tile.
+    pub(crate) fn rows(&self, frame: u32) -> Option<(i64, i64)> {
+        let rows = self.machine.frames[frame as usize];
+        (rows.count > 0).then(|| (rows.first(), rows.last))
+    }
+
+    /// What an op over the universe reads of each symbol in one row; null where a symbol has no such row.
+    pub(crate) fn crossed(&self, step: &Cross, row: i64, to: &mut Vec<f64>) {
+        let (f, rows) = (step.frame as usize, self.machine.frames[step.frame as usize]);
+        let here = rows.count > 0 && (rows.first()..=rows.last).contains(&row);
+        let cells = here.then(|| self.machine.newest(step.x, rows.count)[(row - rows.first()) as usize]);
+        for (l, lane) in self.lanes.iter().enumerate() {
+            let has = (lane.firsts[f]..=lane.lasts[f]).contains(&row);
+            to.push(cells.filter(|_| has).map_or(NULL, |cells| cells[l]));
+        }
+    }
+
+    /// Makes room for what an op over the universe comes to.
+    pub(crate) fn open_crossed(&mut self, step: &Cross) {
+        let rows = self.machine.frames[step.frame as usize];
+        self.machine.append(&self.engine.panel, step.out as usize, rows.count).fill([NULL; LANES]);
+    }
+
+    /// Writes one row of it.
+    pub(crate) fn take_crossed(&mut self, step: &Cross, row: i64, values: &[f64]) {
+        let rows = self.machine.frames[step.frame as usize];
+        if rows.count > 0 && (rows.first()..=rows.last).contains(&row) {
+            let at = (row - rows.first()) as usize;
+            let to = &mut self.machine.newest_mut(step.out as usize, rows.count)[at];
+            // Lanes without a symbol do as the first one: see `fill`.
+            *to = [values[0]; LANES];
+            to[..values.len()].copy_from_slice(values);
+        }
+    }
+
+    /// How many symbols it has.
+    pub(crate) fn n_lanes(&self) -> usize {
+        self.lanes.len()
     }
 
     /// A bar that is left over was not in order.
@@ -194,26 +303,32 @@ impl<'a> Group<'a> {
     /// Answers a model step for every lane and row.
     fn predict(&mut self, id: ModelId, models: &mut [Box<dyn Predict>], stats: &mut PanelStats) {
         let engine = self.engine;
-        let model = engine.program.models[id.index()].as_ref().expect("a model step has its entry");
+        let (model, predict) = (engine.model(id), &mut *models[id.index()]);
         let rows = self.machine.frames[model.frame];
-        self.machine.append(&engine.panel, model.out as usize, rows.count).fill([NULL; LANES]);
-        let window = &mut self.window[..model.window * model.inputs.len()];
+        let out = model.out as usize;
+        self.machine.append(&engine.panel, out, rows.count).fill([NULL; LANES]);
+        let (machine, batch) = (&mut self.machine, &mut self.batch);
+        let mut ask = |machine: &mut Machine<LANES>, batch: &mut Batch<(usize, usize)>| {
+            batch.ask(predict, |(i, l), y| match y {
+                Ok(y) => machine.newest_mut(out, rows.count)[i][l] = y,
+                Err(error) => stats.predict.add(id, error),
+            });
+        };
         for (l, lane) in self.lanes.iter_mut().enumerate() {
-            lane.settling.observe(engine, &self.machine, l, Some(model.value));
+            lane.settling.observe(engine, machine, l, Some(model.value));
             let from = if self.only_warm_models { lane.settling.settled_first(engine, model.value) } else { i64::MIN };
             let to = lane.lasts[model.frame];
             for (i, row) in (rows.first()..=rows.last).enumerate() {
-                let wanted = row >= from && row <= to;
-                if wanted && self.machine.window(model, rows.count - 1 - i, l, window) {
-                    match ask(&mut *models[id.index()], lane.symbol, window) {
-                        Ok(y) => {
-                            self.machine.newest_mut(model.out as usize, rows.count)[i][l] = y;
-                        }
-                        Err(error) => stats.predict.add(id, error),
-                    }
+                if row >= from && row <= to {
+                    let back = rows.count - 1 - i;
+                    batch.add((i, l), lane.symbol, model.cells(), |to| machine.window(model, back, l, to));
+                }
+                if batch.is_full() {
+                    ask(machine, batch);
                 }
             }
         }
+        ask(machine, batch);
     }
 
     /// Turns the outputs from rows of lanes into columns of symbols.
@@ -303,7 +418,7 @@ impl<'a> SourceBars<'a> {
 }
 
 impl<'a> Lane<'a> {
-    fn new(engine: &Inner, input: &PanelInput<'a>) -> Result<Lane<'a>, EngineError> {
+    fn new(engine: &Inner, input: &PanelInput<'a>, until: Option<Ts>) -> Result<Lane<'a>, EngineError> {
         let frames = &engine.program.frames;
         let symbol = input.symbol_index;
         let mut settling = Settling::new(engine);
@@ -326,6 +441,7 @@ impl<'a> Lane<'a> {
             }
         }
         // Complete up to the lane's end: what is missing there is a gap as well.
+        end = until.map_or(end, |until| end.max(until));
         for source in &mut sources {
             let interval = frames[source.frame].interval;
             let last = interval.last_closed(end);

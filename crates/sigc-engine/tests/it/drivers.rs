@@ -4,7 +4,7 @@ use crate::world::*;
 use sigc_engine::reference::Ask;
 use sigc_engine::{Engine, PanelOptions};
 
-const SHAPE: Shape = Shape { nodes: 18, finite: false, strict: false, models: true };
+const SHAPE: Shape = Shape { nodes: 18, finite: false, strict: false, models: true, cross: false };
 
 #[test]
 fn live_is_the_reference_bit_for_bit() {

@@ -7,7 +7,7 @@ use sigc_market::{Field, Interval, Ts};
 use sigc_plan::lookback::{Oldest, Until};
 use sigc_plan::*;
 
-const STRICT: Shape = Shape { nodes: 12, finite: true, strict: true, models: false };
+const STRICT: Shape = Shape { nodes: 12, finite: true, strict: true, models: false, cross: false };
 
 /// The signal's newest row by `at`, and whether it is warm, from histories that begin at the given rows.
 fn newest(plan: &Plan, bars: &History, starts: &[(FrameId, i64)], at: Ts) -> Option<(f64, bool)> {

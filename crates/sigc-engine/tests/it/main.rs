@@ -6,4 +6,5 @@ mod lookback;
 mod naive;
 mod ops;
 mod snapshot;
+mod universe;
 mod world;

@@ -5,7 +5,7 @@ use sigc_engine::{Engine, Live, SnapshotError};
 use sigc_market::Field;
 use sigc_plan::*;
 
-const SHAPE: Shape = Shape { nodes: 18, finite: false, strict: false, models: true };
+const SHAPE: Shape = Shape { nodes: 18, finite: false, strict: false, models: true, cross: false };
 
 #[test]
 fn any_split_and_a_restart_anywhere_give_the_same_bits() {

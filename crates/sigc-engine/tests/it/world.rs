@@ -1,8 +1,9 @@
 //! Plans, bars and runs for the tests: a seeded source of randomness, hand-built and random plans, collected rows.
 
-use sigc_engine::reference::{Ask, Reference, interpret};
+use sigc_engine::reference::{Ask, Reference, interpret, interpret_universe};
 use sigc_engine::{
-    Columns, Engine, Live, Outcome, PanelInput, PanelOptions, Predict, PredictError, RowSink, Warm, run_panel,
+    Columns, Engine, Live, Outcome, PanelInput, PanelOptions, Predict, PredictError, RowSink, Together, Turn, Warm,
+    run_panel,
 };
 use sigc_market::{Bar, Field, Interval, NULL, Symbol, Ts};
 use sigc_plan::*;
@@ -94,6 +95,8 @@ pub struct Shape {
     /// Ops that are null if any cell of their reach is.
     pub strict: bool,
     pub models: bool,
+    /// Ops over the universe.
+    pub cross: bool,
 }
 
 const GRIDS: [&[&str]; 5] = [
@@ -149,7 +152,7 @@ pub fn random_plan(dice: &mut Dice, shape: Shape) -> Plan {
         let same: Vec<ValueId> = values.iter().copied().filter(|v| g.node(*v).frame == frame).collect();
         let y = dice.pick(&same);
         let z = dice.pick(&same);
-        let (to, op) = match dice.below(14) {
+        let (to, op) = match dice.below(if shape.cross { 16 } else { 14 }) {
             0 => {
                 let others: Vec<usize> = (0..frames.len()).filter(|&f| f != frame.index()).collect();
                 if others.is_empty() {
@@ -199,6 +202,7 @@ pub fn random_plan(dice: &mut Dice, shape: Shape) -> Plan {
             10 if !shape.strict => {
                 (frame, Op::Row1(dice.pick(&[Row1::Neg, Row1::Abs, Row1::Ln, Row1::Sqrt, Row1::Sign, Row1::Not]), x))
             }
+            14.. => (frame, Op::Cross { x, f: dice.pick(&CROSS) }),
             _ => {
                 let n = 1 + dice.below(20) as u32;
                 let (f, partial) = random_window(dice);
@@ -214,6 +218,18 @@ pub fn random_plan(dice: &mut Dice, shape: Shape) -> Plan {
     let mut columns: Vec<ValueId> = values.iter().rev().copied().filter(|&v| v != newest).take(8).collect();
     columns.push(newest);
     plan(frames, &g, models, &columns, 0.05)
+}
+
+/// All ops over the universe.
+pub const CROSS: [CrossFn; 6] =
+    [CrossFn::Rank, CrossFn::Order, CrossFn::Count, CrossFn::Sum, CrossFn::Mean, CrossFn::Std];
+
+/// The plan with a universe of `n` symbols.
+pub fn over(mut plan: Plan, n: usize) -> Plan {
+    for source in &mut plan.sources {
+        source.symbols = (0..n).map(|s| Symbol::new(&format!("S{s}")).expect("a symbol")).collect();
+    }
+    plan
 }
 
 fn random_aggregate(dice: &mut Dice, x: ValueId, shape: Shape) -> Op {
@@ -453,6 +469,50 @@ pub fn reference_table(plan: &Plan, outputs: &[ColumnId], r: &Reference) -> Tabl
         }
     }
     table
+}
+
+/// The reference's rows of every symbol of a universe.
+pub fn run_reference_universe(plan: &Plan, outputs: &[ColumnId], histories: &[History], ask: Ask) -> Vec<Table> {
+    let bars: Vec<_> = histories.iter().map(slices).collect();
+    let bars: Vec<&[(FrameId, &[Bar])]> = bars.iter().map(Vec::as_slice).collect();
+    let all = interpret_universe(plan, &bars, None, &mut models(plan), ask).expect("the test's plan");
+    all.iter().map(|r| reference_table(plan, outputs, r)).collect()
+}
+
+/// A universe by the live driver: so many instants a step as `group` says, and through snapshots behind some steps.
+pub fn run_together(
+    engine: &Engine,
+    histories: &[History],
+    mut group: impl FnMut() -> usize,
+    mut restart: impl FnMut() -> bool,
+) -> Vec<Table> {
+    let plan = engine.plan();
+    let mut by_close: BTreeMap<Ts, Vec<Vec<(FrameId, Bar)>>> = BTreeMap::new();
+    for (s, history) in histories.iter().enumerate() {
+        for (at, bars) in instants(plan, history) {
+            by_close.entry(at).or_insert_with(|| vec![Vec::new(); histories.len()])[s].extend(bars);
+        }
+    }
+    let steps: Vec<_> = by_close.into_iter().collect();
+    let mut lanes: Vec<Live> = (0..histories.len()).map(|s| Live::new(engine, s)).collect();
+    let mut rows: Vec<Rows<'_>> = histories.iter().map(|_| Rows { plan, table: Table::new() }).collect();
+    let (mut together, mut models) = (Together::new(engine), models(plan));
+    let mut rest = steps.as_slice();
+    while !rest.is_empty() {
+        let (now, later) = rest.split_at(group().clamp(1, rest.len()));
+        let bars = |s: usize| now.iter().flat_map(|(_, by_symbol)| by_symbol[s].iter().copied()).collect();
+        let bars: Vec<Vec<(FrameId, Bar)>> = (0..lanes.len()).map(bars).collect();
+        let parts = lanes.iter_mut().zip(&bars).zip(&mut rows);
+        let mut turns: Vec<Turn<'_>> = parts.map(|((live, bars), rows)| Turn::new(live, bars, rows)).collect();
+        together.step(now[now.len() - 1].0, &mut turns, &mut models).expect("bars of the test are in order");
+        if restart() {
+            for live in &mut lanes {
+                *live = Live::restore(engine, &live.snapshot()).expect("an untouched snapshot");
+            }
+        }
+        rest = later;
+    }
+    rows.into_iter().map(|r| r.table).collect()
 }
 
 /// Fails with the first row that differs.

@@ -1,6 +1,6 @@
 //! What several features share: parameters, checks, and small compositions of ops.
 
-use sigc_catalog::{ArgProblem, Args, Inputs, Output, Param, Role};
+use sigc_catalog::{ArgProblem, Args, Inputs, Known, Output, Param, Role};
 use sigc_plan::{F64, Op, Ops, Row2, ValueId, WindowFn};
 
 /// The window of most features: no default, at least one row.
@@ -101,7 +101,7 @@ fn seed_rows(args: &Args) -> u32 {
 }
 
 /// `min_count` must not ask for more than the window holds.
-pub(super) fn check_min_count(args: &Args) -> Vec<ArgProblem> {
+pub(super) fn check_min_count(args: &Args, _: Known) -> Vec<ArgProblem> {
     let n = args.get(&WINDOW);
     let asked = args.get(&MIN_COUNT).filter(|&k| k > n);
     let problem = asked.map(|k| ArgProblem {
@@ -113,7 +113,7 @@ pub(super) fn check_min_count(args: &Args) -> Vec<ArgProblem> {
 }
 
 /// A variance needs more rows than `ddof`.
-pub(super) fn check_ddof(args: &Args) -> Vec<ArgProblem> {
+pub(super) fn check_ddof(args: &Args, _: Known) -> Vec<ArgProblem> {
     let (n, ddof) = (args.get(&WINDOW), args.get(&DDOF));
     if ddof < n {
         return Vec::new();
@@ -126,8 +126,8 @@ pub(super) fn check_ddof(args: &Args) -> Vec<ArgProblem> {
 }
 
 /// Both of them.
-pub(super) fn check_ddof_and_min_count(args: &Args) -> Vec<ArgProblem> {
-    let mut problems = check_ddof(args);
-    problems.extend(check_min_count(args));
+pub(super) fn check_ddof_and_min_count(args: &Args, known: Known) -> Vec<ArgProblem> {
+    let mut problems = check_ddof(args, known);
+    problems.extend(check_min_count(args, known));
     problems
 }

@@ -9,7 +9,7 @@
 //! The original library says only that each window makes one support and resistance column; the rest is inferred.
 
 use super::common::{HIGH_LOW_CLOSE_OR_COLUMN, VALUE, WINDOW};
-use sigc_catalog::{ArgProblem, Args, Example, Feature, Info, Inputs, Param};
+use sigc_catalog::{ArgProblem, Args, Example, Feature, Info, Inputs, Known, Param};
 use sigc_plan::{Ops, ValueId, WindowFn};
 
 const KIND: Param<String> = Param::choice(
@@ -146,7 +146,7 @@ fn rows_left_out(args: &Args) -> u32 {
     u32::from(!args.get(&INCLUDE_CURRENT))
 }
 
-fn check(args: &Args) -> Vec<ArgProblem> {
+fn check(args: &Args, _: Known) -> Vec<ArgProblem> {
     if args.get(&OUTPUT) != "price" || args.get(&KIND) != "position" {
         return Vec::new();
     }

@@ -11,7 +11,7 @@
 //! Source: TA-Lib MACD.
 
 use super::common::COLUMN;
-use sigc_catalog::{ArgProblem, Args, Example, Feature, Info, Inputs, Output, Param};
+use sigc_catalog::{ArgProblem, Args, Example, Feature, Info, Inputs, Known, Output, Param};
 use sigc_plan::{F64, Op, Ops, ValueId};
 
 const FAST: Param<u32> = Param::int("fast", "rows of the fast average, fewer than `slow`").default(12);
@@ -70,7 +70,7 @@ fn build(g: &mut Ops<'_>, inputs: &Inputs, args: &Args) -> Vec<ValueId> {
     vec![shown, average, hist]
 }
 
-fn check(args: &Args) -> Vec<ArgProblem> {
+fn check(args: &Args, _: Known) -> Vec<ArgProblem> {
     let (fast, slow) = (args.get(&FAST), args.get(&SLOW));
     if fast < slow {
         return Vec::new();

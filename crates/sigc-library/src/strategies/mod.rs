@@ -7,7 +7,8 @@ use sigc_catalog::Feature;
 
 mod sign;
 mod threshold;
+mod top_k;
 mod vol_scale;
 
 /// All strategies, by name.
-pub static STRATEGIES: &[&Feature] = &[&sign::SIGN, &threshold::THRESHOLD, &vol_scale::VOL_SCALE];
+pub static STRATEGIES: &[&Feature] = &[&sign::SIGN, &threshold::THRESHOLD, &top_k::TOP_K, &vol_scale::VOL_SCALE];

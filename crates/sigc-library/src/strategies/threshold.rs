@@ -11,7 +11,7 @@
 //! So the memory is finite: whoever has read `max_hold` rows has the position that any longer history gives, bit for
 //! bit, and a position that no row confirms for `max_hold` rows lapses.
 
-use sigc_catalog::{ArgProblem, Args, Example, Feature, Info, Inputs, Output, Param, Role};
+use sigc_catalog::{ArgProblem, Args, Example, Feature, Info, Inputs, Known, Output, Param, Role};
 use sigc_plan::{Op, Ops, Row2, Ties, ValueId, WindowFn};
 
 const ENTER: Param<f64> = Param::number("enter", "a prediction of at least this enters a long position");
@@ -135,7 +135,7 @@ fn newest(g: &mut Ops<'_>, x: ValueId, (compare, level): (Row2, ValueId), args: 
     g.push(Op::If(ever, at, zero))
 }
 
-fn check(args: &Args) -> Vec<ArgProblem> {
+fn check(args: &Args, _: Known) -> Vec<ArgProblem> {
     let enter = args.get(&ENTER);
     let exit = args.get(&EXIT).unwrap_or(enter);
     let mut problems = Vec::new();

@@ -2,7 +2,7 @@
 
 use crate::args::{Draw, accepts};
 use crate::run;
-use sigc_catalog::{Args, Catalog, Feature, Kind, ParamKind, Spec, Value};
+use sigc_catalog::{Args, Catalog, Feature, Kind, Known, ParamKind, Spec, Value};
 use sigc_plan::lookback::{Structure, Until};
 use sigc_plan::{Graph, Node, ValueId};
 use std::collections::HashSet;
@@ -133,7 +133,7 @@ fn with(f: &Feature, args: &Args, spec: &Spec, value: Option<Value>) -> Option<A
     if let Some(value) = value {
         changed.insert(spec.name, value);
     }
-    (f.check)(&changed).is_empty().then_some(changed)
+    (f.check)(&changed, Known::default()).is_empty().then_some(changed)
 }
 
 #[test]
@@ -215,7 +215,7 @@ fn arguments_that_contradict_each_other_are_named() {
         let f = run::feature(name).expect("the library has it");
         let mut args = Args::new();
         values.into_iter().for_each(|(k, v)| args.insert(k, v));
-        let problems = (f.check)(&args);
+        let problems = (f.check)(&args, Known::default());
         assert_eq!(problems.iter().map(|p| p.param).collect::<Vec<_>>(), [at], "`{name}`");
         assert!(problems.iter().all(|p| p.help.is_some() && !p.message.ends_with('.')), "`{name}`: {problems:?}");
     }

@@ -6,3 +6,4 @@ mod catalog;
 mod examples;
 mod golden;
 mod run;
+mod top_k;

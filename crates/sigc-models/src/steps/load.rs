@@ -73,7 +73,7 @@ pub(super) fn from_predictor(
         });
     }
     let lanes: Result<Vec<LaneId>, ModelError> = symbols.iter().map(|s| predictor.lane(s.as_str())).collect();
-    Ok(Box::new(Checkpoint { lanes: lanes?, predictor }))
+    Ok(Box::new(Checkpoint { lanes: lanes?, predictor, asked: Vec::new(), answers: Vec::new() }))
 }
 
 /// A text parameter of a model in the plan.
@@ -84,6 +84,8 @@ pub(super) fn text(model: &ModelUse, name: &str) -> Option<String> {
 struct Checkpoint {
     predictor: Box<dyn Predictor>,
     lanes: Vec<LaneId>,
+    asked: Vec<LaneId>,
+    answers: Vec<Result<f64, ModelError>>,
 }
 
 impl Predict for Checkpoint {
@@ -94,5 +96,18 @@ impl Predict for Checkpoint {
 
     fn rehearse(&mut self) -> Result<(), PredictError> {
         self.predictor.rehearse().map_err(|e| PredictError(e.to_string()))
+    }
+
+    fn predict_many(&mut self, symbols: &[usize], windows: &[f64], answers: &mut Vec<Result<f64, PredictError>>) {
+        self.asked.clear();
+        self.asked.extend(symbols.iter().filter_map(|&s| self.lanes.get(s)));
+        if self.asked.len() < symbols.len() {
+            // Some symbol is unknown: one by one, so that it fails alone.
+            let cells = (windows.len() / symbols.len().max(1)).max(1);
+            answers.extend(symbols.iter().zip(windows.chunks_exact(cells)).map(|(&s, window)| self.predict(s, window)));
+            return;
+        }
+        self.predictor.predict_many(&self.asked, windows, &mut self.answers);
+        answers.extend(self.answers.drain(..).map(|y| y.map_err(|e| PredictError(e.to_string()))));
     }
 }

@@ -28,7 +28,7 @@ const ENV: Param<Option<Vec<String>>> = Param::variables(
 .optional();
 const TIMEOUT_MS: Param<u32> = Param::int(
     "timeout_ms",
-    "milliseconds that a prediction may take; then its row has none, and the process is started again",
+    "milliseconds that a prediction may take, times the windows of its request; then its row has none, and the process is started again",
 )
 .max(300_000)
 .default(1_000);
@@ -164,16 +164,34 @@ struct ProcessModel {
 impl Predict for ProcessModel {
     fn predict(&mut self, symbol: usize, window: &[f64]) -> Result<f64, PredictError> {
         let values = self.predict_all(&[(symbol, window)]).map_err(|e| PredictError(e.to_string()))?;
-        let value = values.first().copied().flatten();
-        value.ok_or_else(|| PredictError("the process gives no number for this window".into()))
+        number(values.first().copied().flatten())
+    }
+
+    /// One request for all windows. If it fails each is asked about alone, so that only the one at fault is without.
+    fn predict_many(&mut self, symbols: &[usize], windows: &[f64], answers: &mut Vec<Result<f64, PredictError>>) {
+        let cells = (windows.len() / symbols.len().max(1)).max(1);
+        let asked: Vec<(usize, &[f64])> = symbols.iter().copied().zip(windows.chunks_exact(cells)).collect();
+        match self.predict_all(&asked) {
+            Ok(values) => answers.extend(values.into_iter().map(number)),
+            // Not there yet: asking again and again would only wait again and again.
+            Err(error @ ProcessError::Restarting(_)) => {
+                answers.extend(asked.iter().map(|_| Err(PredictError(error.to_string()))));
+            }
+            Err(_) => answers.extend(asked.into_iter().map(|(symbol, window)| self.predict(symbol, window))),
+        }
     }
 }
 
+fn number(value: Option<f64>) -> Result<f64, PredictError> {
+    value.ok_or_else(|| PredictError("the process gives no number for this window".into()))
+}
+
 impl ProcessModel {
-    /// Asks about several windows at once: one number for each, or none.
+    /// Asks about several windows at once: one number for each, or none. Each may take as long as one alone.
     fn predict_all(&mut self, windows: &[(usize, &[f64])]) -> Result<Vec<Option<f64>>, ProcessError> {
         let mut keeper = self.worker.lock().unwrap_or_else(PoisonError::into_inner);
-        let until = Instant::now() + self.deadline;
+        let limit = self.deadline.saturating_mul(windows.len().try_into().unwrap_or(u32::MAX).max(1));
+        let until = Instant::now() + limit;
         let up = keeper.get(self.deadline)?;
         let body = |out: &mut Vec<u8>| push_windows(out, windows, &self.symbols, self.inputs);
         let result = match up.ask("predict", "predictions", body, until) {

@@ -2,6 +2,7 @@
 //! outputs where the shared fixtures are present, a plain `f64` LSTM written here otherwise.
 
 mod bad_config;
+mod batch;
 mod damage;
 mod made;
 mod pt;

@@ -1,15 +1,20 @@
 //! The whole run as one machine: feeds, lanes, what is written down, and the sinks' cursors.
 //!
 //! In go events with the time they came at, out come orders; a driver carries them out and brings the answers back.
-//! Nothing here waits, and no symbol, source or sink waits for another.
+//! Nothing here waits, and no symbol, source or sink waits for another but where a plan says so.
 //!
 //! Bars pass through in this order, and a crash between any two steps loses and repeats nothing:
 //! feed (each row once) → lane (rows of the signals) → batch (stored whole) → outbox (rows the journal has) → sink.
 //! What is stored and not confirmed by a sink is offered to it again; what is not stored is fetched again.
 //!
+//! Where ops read the whole universe, all its lanes take every step together; see `universe`.
+//!
 //! A symbol is one lane, whatever signals it has. Sources can have other universes: a lane takes the bars of those that
 //! have its symbol, and has rows of the signals whose frames come from them.
 
+mod universe;
+
+use self::universe::Universe;
 use super::barrier::{Barrier, BarrierEvent};
 use super::entry::{BarEntry, BarFate, BarId};
 use super::entry::{Batch, CursorEntry, Oddity, Restored, RowEntry, RowFate, SnapshotEntry};
@@ -20,7 +25,7 @@ use super::retry::{Retry, RetryPolicy};
 use super::splice::Terms;
 use crate::Record;
 use crate::signals::{Reader, Said, SignalRow, Signals};
-use sigc_engine::{Engine, EngineError, Predict, PredictFaults, SnapshotError, Warmth};
+use sigc_engine::{Engine, EngineError, Outcome, Predict, PredictFaults, SnapshotError, Warmth};
 use sigc_market::{Interval, Symbol, Ts};
 use sigc_plan::lookback::{Oldest, Until};
 use sigc_plan::{ColumnId, FrameId, Plan};
@@ -222,6 +227,9 @@ pub enum ResumeError {
     /// The engine refuses stored bars.
     #[error(transparent)]
     Engine(#[from] EngineError),
+    /// The symbols of a plan that ranks them have states of several instants, or some have none.
+    #[error("the stored states of the symbols are not of one instant")]
+    Apart,
 }
 
 /// How far a lane has come with writing itself down.
@@ -240,6 +248,8 @@ struct Journalling {
     pending: Batch,
     /// The batch the driver is storing, kept until it says that it is there.
     storing: Option<Batch>,
+    /// Bars that are not to be stored before the state of the universe is.
+    held: Option<Vec<BarEntry>>,
     last_seq: u64,
     retry_at: Option<Ts>,
 }
@@ -253,6 +263,8 @@ pub struct Conductor {
     symbols: Vec<Symbol>,
     feeds: Vec<Feed>,
     lanes: Vec<Lane>,
+    /// Where ops are over the universe.
+    universe: Option<Universe>,
     written: Vec<Written>,
     /// Per source, the lane of each of its symbols.
     lane_of: Vec<Vec<Option<usize>>>,
@@ -322,14 +334,25 @@ impl Conductor {
             written[s].stored = true;
         }
 
+        let universe = Universe::of(&setup.engine);
+        if universe.is_some() && taken.iter().any(|at| *at != taken[0]) {
+            return Err(ResumeError::Apart);
+        }
+
+        let held = (universe.is_some() && taken.iter().all(Option::is_none)).then(Vec::new);
+
         // Where each sequence goes on: behind the lane's state and the stored bars, or where its history begins.
         let oldest = oldest_rows(&setup, emit_after, now);
         let history_from = setup.sources.iter().zip(&oldest).map(|(s, &row)| s.terms.interval.open_of(row)).collect();
+        let has_begun = |lane: &Option<usize>, frame| lane.is_some_and(|l| lanes[l].live().has_begun(frame));
         let mut starts: Vec<Vec<(i64, bool)>> = Vec::new();
         for (i, source) in setup.sources.iter().enumerate() {
             let known = |lane: &Option<usize>| lane.and_then(|l| taken[l]);
             let begin = |lane: &Option<usize>| match known(lane) {
-                Some(at) => (source.terms.interval.last_closed(at) + 1, true),
+                // In step with others a lane has a state before its symbol is listed.
+                Some(at) => {
+                    (source.terms.interval.last_closed(at) + 1, universe.is_none() || has_begun(lane, source.frame))
+                }
                 None => (oldest[i], false),
             };
             starts.push(lane_of[i].iter().map(begin).collect());
@@ -340,6 +363,11 @@ impl Conductor {
         for entry in &stored {
             let (i, s) = (usize::from(entry.id.source), entry.id.symbol as usize);
             let Some(start) = starts.get_mut(i).and_then(|s_| s_.get_mut(s)) else { continue };
+            let known = lane_of[i][s].is_some_and(|l| taken[l].is_some());
+            if known && !start.1 && entry.id.row >= start.0 {
+                // Its first row: the symbol was listed after the state was stored.
+                *start = (entry.id.row, true);
+            }
             if !start.1 || entry.id.row != start.0 {
                 // Rows before it are fetched anew, because no state that has them was stored, and this one with them.
                 // Its fate stays.
@@ -348,7 +376,7 @@ impl Conductor {
             }
             start.0 += 1;
             if let Some(lane) = lane_of[i][s] {
-                lanes[lane].push(i, entry.id.row, &entry.fate);
+                lanes[lane].push(i, entry.id.row, &entry.fate, entry.at);
             }
         }
         let feeds = setup
@@ -356,7 +384,10 @@ impl Conductor {
             .iter()
             .zip(&starts)
             .enumerate()
-            .map(|(i, (s, starts))| Feed::new(s.terms, s.supply, starts, now, setup.seed ^ ((i as u64) << 48)))
+            .map(|(i, (s, starts))| {
+                let feed = Feed::new(s.terms, s.supply, starts, now, setup.seed ^ ((i as u64) << 48));
+                if universe.is_some() { feed.awaited() } else { feed }
+            })
             .collect();
         let cursor = |sink: usize| restored.cursors.iter().find(|c| usize::from(c.sink) == sink).map_or(0, |c| c.seq);
         let mut outboxes: Vec<Outbox> = setup
@@ -371,7 +402,7 @@ impl Conductor {
             columns_of: place_of.iter().map(|places| columns_of(&setup, places)).collect(),
             signals,
             stalled: vec![false; outboxes.len()],
-            journal: Journalling { last_seq: restored.last_seq, ..Journalling::default() },
+            journal: Journalling { held, last_seq: restored.last_seq, ..Journalling::default() },
             store_retry: Retry::new(STORE, setup.seed),
             engine: setup.engine,
             models: setup.models,
@@ -386,6 +417,7 @@ impl Conductor {
             decided,
             feeds,
             lanes,
+            universe,
             written,
             lane_of,
             place_of,
@@ -393,9 +425,8 @@ impl Conductor {
             emit_after,
         };
         let mut out = Out::default();
-        for lane in 0..conductor.lanes.len() {
-            conductor.advance(lane, now, &mut out)?;
-        }
+        let all: Vec<usize> = (0..conductor.lanes.len()).collect();
+        conductor.advance(&all, now, &mut out)?;
         Ok(conductor)
     }
 
@@ -520,6 +551,10 @@ impl Conductor {
                         result = result.and(ticked);
                     }
                 }
+                if self.universe.as_ref().and_then(|u| u.wake_at).is_some_and(|at| at <= now) {
+                    let advanced = self.advance(&[], now, out);
+                    result = result.and(advanced);
+                }
             }
         }
         for (frame, barrier) in &mut self.barriers {
@@ -536,7 +571,8 @@ impl Conductor {
         let barriers = self.barriers.iter().filter_map(|(_, b)| b.wake_at());
         let sinks =
             self.outboxes.iter().zip(&self.stalled).filter(|(_, stalled)| !**stalled).filter_map(|(o, _)| o.wake_at());
-        feeds.chain(sinks).chain(self.journal.retry_at).chain(barriers).min()
+        let universe = self.universe.as_ref().and_then(|u| u.wake_at);
+        feeds.chain(sinks).chain(self.journal.retry_at).chain(barriers).chain(universe).min()
     }
 
     /// The end is near: every lane's state is stored, and sinks are not waited for to fill their batches.
@@ -562,8 +598,14 @@ impl Conductor {
         if let Some(feed) = self.feeds.get_mut(source) {
             feed.handle(event, now, &mut fed);
         }
-        let mut result = Ok(());
         let mut touched: Vec<usize> = Vec::new();
+        self.take_fed(source, &mut fed, now, out, &mut touched);
+        self.feed_out = fed;
+        self.advance(&touched, now, out)
+    }
+
+    /// Takes what a feed gave; `touched` are the lanes that got something of it.
+    fn take_fed(&mut self, source: usize, fed: &mut FeedOut, now: Ts, out: &mut Out, touched: &mut Vec<usize>) {
         let interval = self.sources[source].terms.interval;
         for (symbol, mut release) in fed.released.drain(..) {
             let id = BarId { source: source as u16, symbol, row: release.row };
@@ -571,11 +613,12 @@ impl Conductor {
                 release.fate = fate;
             } else if interval.close_of(release.row) > self.emit_after {
                 let entry = BarEntry { id, fate: release.fate, at: now };
-                self.journal.pending.bars.push(entry);
+                self.journal.held.as_mut().unwrap_or(&mut self.journal.pending.bars).push(entry);
                 out.bars.push(entry);
             }
             if let Some(lane) = self.lane_of[source][symbol as usize] {
-                self.lanes[lane].push(source, release.row, &release.fate);
+                self.lanes[lane].push(source, release.row, &release.fate, now);
+                self.bar_arrived(source, interval.close_of(release.row), lane, now, out);
                 if touched.last() != Some(&lane) {
                     touched.push(lane);
                 }
@@ -598,26 +641,40 @@ impl Conductor {
             out.notes.push(Note::Feed { source, note });
         }
         out.orders.extend(fed.orders.drain(..).map(|order| Order::Feed { source, order }));
-        self.feed_out = fed;
-        for lane in touched {
-            let advanced = self.advance(lane, now, out);
-            result = result.and(advanced);
+    }
+
+    /// Takes every step that can be taken now that these lanes got something.
+    fn advance(&mut self, touched: &[usize], now: Ts, out: &mut Out) -> Result<(), EngineError> {
+        let mut result = Ok(());
+        if let Some(mut universe) = self.universe.take() {
+            let stepped = self.advance_universe(&mut universe, now, out);
+            self.universe = Some(universe);
+            if stepped.as_ref().is_ok_and(|stepped| *stepped) {
+                (0..self.lanes.len()).for_each(|lane| self.look_ready(lane, now, out));
+            } else {
+                touched.iter().for_each(|&lane| self.look_ready(lane, now, out));
+            }
+            result = stepped.map(drop);
+        } else {
+            for &lane in touched {
+                let advanced = self.advance_lane(lane, now, out);
+                result = result.and(advanced);
+            }
+        }
+        if !self.ready && (0..self.lanes.len()).all(|l| self.written[l].ready || self.is_quarantined(l as u32)) {
+            self.ready = true;
+            out.notes.push(Note::Ready);
         }
         result
     }
 
     /// Takes every step a lane can take.
-    fn advance(&mut self, lane: usize, now: Ts, out: &mut Out) -> Result<(), EngineError> {
+    fn advance_lane(&mut self, lane: usize, now: Ts, out: &mut Out) -> Result<(), EngineError> {
         while let Some(at) = self.lanes[lane].next_instant() {
             let mut reader = Reader::new(&self.signals);
             let outcome = self.lanes[lane].step(at, &mut self.models, &mut reader)?;
-            if let Some(error) = &outcome.predict.last {
-                out.notes.push(Note::ModelFailed { symbol: lane as u32, reason: error.to_string() });
-            }
-            for row in reader.finish() {
-                self.row(lane, row, &outcome.predict, now, out);
-            }
-            self.written[lane].steps += 1;
+            let rows = reader.finish();
+            self.said(lane, &outcome, rows, now, out);
             if self.written[lane].stored && self.written[lane].steps >= STEPS_PER_SNAPSHOT {
                 self.snapshot(lane);
             }
@@ -626,20 +683,27 @@ impl Conductor {
         Ok(())
     }
 
-    /// Says once that a symbol, and then the universe, is ready. A lane's state is stored from then on: before, its
-    /// history is fetched anew.
+    /// Takes what came of a lane's step.
+    fn said(&mut self, lane: usize, outcome: &Outcome, rows: Vec<SignalRow>, now: Ts, out: &mut Out) {
+        if let Some(error) = &outcome.predict.last {
+            out.notes.push(Note::ModelFailed { symbol: lane as u32, reason: error.to_string() });
+        }
+        for row in rows {
+            self.row(lane, row, &outcome.predict, now, out);
+        }
+        self.written[lane].steps += 1;
+    }
+
+    /// Says once that a symbol is ready. A lone lane's state is stored from then on: before, its history is fetched anew.
     fn look_ready(&mut self, lane: usize, now: Ts, out: &mut Out) {
         let symbol = lane as u32;
-        if !self.written[lane].stored && self.splices(symbol).all(|s| s.begun() && s.is_live()) {
+        let alone = self.universe.is_none();
+        if alone && !self.written[lane].stored && self.splices(symbol).all(|s| s.begun() && s.is_live()) {
             self.snapshot(lane);
         }
         if !self.written[lane].ready && self.is_ready(symbol, now) {
             self.written[lane].ready = true;
             out.notes.push(Note::SymbolReady { symbol });
-        }
-        if !self.ready && (0..self.lanes.len()).all(|l| self.written[l].ready || self.is_quarantined(l as u32)) {
-            self.ready = true;
-            out.notes.push(Note::Ready);
         }
     }
 
@@ -666,7 +730,8 @@ impl Conductor {
                 RowFate::Emitted { seq: self.journal.last_seq, record }
             }
         };
-        if close > self.started {
+        // Where all wait for all, who has no bar is told, and not who has no row.
+        if close > self.started && !self.engine.is_over_universe() {
             let frame = self.signals.frame(signal);
             if let Some((_, barrier)) = self.barriers.iter_mut().find(|(f, _)| *f == frame) {
                 out.notes.extend(barrier_notes(frame, barrier.arrived(close, lane as u32, now)));

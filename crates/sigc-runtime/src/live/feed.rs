@@ -288,6 +288,13 @@ impl Feed {
         feed
     }
 
+    /// The symbols wait for each other: see [`Splice::awaited`].
+    #[must_use]
+    pub fn awaited(mut self) -> Feed {
+        self.splices = self.splices.into_iter().map(Splice::awaited).collect();
+        self
+    }
+
     /// One symbol's sequence.
     pub fn splice(&self, symbol: u32) -> &Splice {
         &self.splices[symbol as usize]
@@ -379,6 +386,19 @@ impl Feed {
             FeedEvent::Tick => {}
         }
         self.due(now, out);
+    }
+
+    /// Declares the rows of a symbol that close by `by` and are not there, because others wait for them: also of a symbol
+    /// that was given up, whose rows nobody asks for.
+    pub fn give_up(&mut self, symbol: u32, by: Ts, now: Ts, out: &mut FeedOut) {
+        let Some(splice) = self.splices.get_mut(symbol as usize) else { return };
+        let to = self.terms.interval.last_closed(by) + 1;
+        let ended = splice.is_ended();
+        let mut spliced = std::mem::take(&mut self.scratch);
+        splice.give_up(to, now, &mut spliced);
+        self.hand_on(symbol, &mut spliced, !ended, out);
+        self.scratch = spliced;
+        self.visit(symbol, now, out);
     }
 
     /// When [`FeedEvent::Tick`] has something to do.
@@ -508,9 +528,16 @@ impl Feed {
         if self.supply == Supply::Clock {
             by_the_clock(splice, &self.terms, now, &mut spliced);
         }
+        self.hand_on(symbol, &mut spliced, true, out);
+        self.scratch = spliced;
+        self.visit(symbol, now, out);
+    }
+
+    /// Hands on what came of a symbol's step; `tells` of its gaps.
+    fn hand_on(&mut self, symbol: u32, spliced: &mut Spliced, tells: bool, out: &mut FeedOut) {
         for release in spliced.released.drain(..) {
             let unrepaired = release.fate == BarFate::Unrepaired;
-            if unrepaired || release.fate == BarFate::Absent {
+            if tells && (unrepaired || release.fate == BarFate::Absent) {
                 out.notes.push(FeedNote::Gap { symbol, row: release.row, unrepaired });
             }
             out.released.push((symbol, release));
@@ -519,8 +546,6 @@ impl Feed {
         if spliced.nonsense > 0 {
             out.notes.push(FeedNote::Nonsense { symbol, n: std::mem::take(&mut spliced.nonsense) });
         }
-        self.scratch = spliced;
-        self.visit(symbol, now, out);
     }
 
     /// Notes when to come back to a symbol, and what its stream is up to.

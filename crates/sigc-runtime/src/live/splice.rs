@@ -135,6 +135,10 @@ pub struct Splice {
     ended: bool,
     /// Somebody else sees to the waits between fruitless answers.
     paced: bool,
+    /// Others wait for it row by row.
+    awaited: bool,
+    /// Since when a row has been waited for together with one before it that was declared.
+    vain: Option<(i64, Ts)>,
 }
 
 impl Splice {
@@ -156,6 +160,8 @@ impl Splice {
             live: false,
             ended: false,
             paced: false,
+            awaited: false,
+            vain: None,
         }
     }
 
@@ -163,6 +169,30 @@ impl Splice {
     #[must_use]
     pub fn paced(self) -> Splice {
         Splice { paced: true, ..self }
+    }
+
+    /// Others wait for its rows: what was not there before its first bar is passed over as soon as that is sure, not when
+    /// that bar comes.
+    #[must_use]
+    pub fn awaited(self) -> Splice {
+        Splice { awaited: true, ..self }
+    }
+
+    /// Since when the row that is released next is asked for in vain.
+    pub fn asked_since(&self) -> Option<Ts> {
+        let next = self.intake.next();
+        [self.vain, self.hole].into_iter().flatten().find(|(row, _)| *row == next).map(|(_, since)| since)
+    }
+
+    /// Declares the rows before `to` that are not there: others go on without them. Also after [`Splice::end`].
+    pub fn give_up(&mut self, to: i64, now: Ts, out: &mut Spliced) {
+        let since = self.asked_since();
+        self.intake.give_up(to, BarFate::Unrepaired, self.terms.horizon(now), &mut out.released);
+        let next = self.intake.next();
+        self.scanned = next;
+        // Who was waited for in vain is not waited for anew with every row.
+        self.vain = since.filter(|_| next == to).map(|since| (next, since));
+        self.live |= next > self.terms.last_closed(now);
     }
 
     /// The row that is released next.
@@ -329,6 +359,9 @@ impl Splice {
             }
         }
         self.intake.release(self.terms.horizon(now), &mut out.released);
+        if newest.is_none() {
+            self.pass_unlisted(from, to, asked, now, out);
+        }
         match newest {
             Some(newest) => self.believe_absent(newest, asked, now, out),
             // Nothing in this piece of a long hole: look behind it. A piece with rows that were young when it was asked
@@ -410,6 +443,17 @@ impl Splice {
             _ if next >= newest => self.suspect = None,
             Some((from, behind, _)) if from <= next && newest <= behind => {}
             _ => self.suspect = Some((next, newest, now)),
+        }
+    }
+
+    /// An answer to `from..=to` without any bar: of rows that were not young then, a symbol without a first bar has none.
+    fn pass_unlisted(&mut self, from: i64, to: i64, asked: Ts, now: Ts, out: &mut Spliced) {
+        if !self.awaited || self.intake.begun() || from > self.intake.next() {
+            return;
+        }
+        let old = |row: &i64| asked.0 - self.terms.interval.close_of(*row).0 >= self.terms.lonely_ms;
+        if let Some(last) = (from..=to).take_while(old).last() {
+            self.intake.give_up(last + 1, BarFate::Absent, self.terms.horizon(now), &mut out.released);
         }
     }
 

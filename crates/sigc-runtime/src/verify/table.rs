@@ -4,6 +4,7 @@ use super::{Check, is_exact};
 use sigc_engine::{PanelSink, RowSink, Warm};
 use sigc_market::Ts;
 use sigc_plan::{ColumnId, FrameId, Plan, Signal};
+use std::ops::Range;
 
 /// All rows of a run, by symbol and frame.
 pub(super) struct Table {
@@ -50,9 +51,10 @@ impl Table {
         }
     }
 
-    /// The rows of one symbol, as the live driver hands them out.
-    pub(super) fn of(&mut self, symbol: usize) -> OneSymbol<'_> {
-        OneSymbol { parts: &mut self.parts[symbol], intervals: &self.intervals }
+    /// The rows of some symbols, as the live driver hands them out.
+    pub(super) fn of(&mut self, symbols: Range<usize>) -> Vec<OneSymbol<'_>> {
+        let intervals = &self.intervals;
+        self.parts[symbols].iter_mut().map(|parts| OneSymbol { parts, intervals }).collect()
     }
 
     pub(super) fn n_rows(&self) -> u64 {

@@ -2,16 +2,27 @@
 
 use crate::disk::{Disk, Shelf};
 use crate::truth::Truth;
-use sigc_engine::{Engine, Live, RowSink, Warm};
-use sigc_market::Ts;
+use sigc_engine::{Engine, Live, RowSink, Together, Turn, Warm};
+use sigc_market::{Bar, Ts};
 use sigc_plan::lookback::Until;
 use sigc_plan::{ColumnId, FrameId, Plan, Signal};
 use sigc_runtime::live::conductor::HISTORY_MARGIN_ROWS;
 use sigc_runtime::live::entry::{BarFate, BarId, Origin, RowFate};
 use std::collections::{BTreeMap, HashMap};
 
+/// Which rows may be declared as not to be had.
+#[derive(Debug, Clone, Copy)]
+pub struct MayGiveUp {
+    /// Any: requests fail for a long time.
+    pub all: bool,
+    /// Such as are not there at all.
+    pub absent: bool,
+    /// Those of a symbol.
+    pub gone: Option<u32>,
+}
+
 /// The bars: every row from the first entry to `last`, each once, with the truth's bits, never before its close.
-pub fn bars(disk: &Disk, truths: &[Vec<Truth>], end: Ts, may_give_up: bool, gone: Option<u32>) -> Result<u64, String> {
+pub fn bars(disk: &Disk, truths: &[Vec<Truth>], end: Ts, may: MayGiveUp, gone: Option<u32>) -> Result<u64, String> {
     let mut unrepaired = 0;
     for (source, of) in truths.iter().enumerate() {
         for (symbol, truth) in of.iter().enumerate() {
@@ -30,7 +41,9 @@ pub fn bars(disk: &Disk, truths: &[Vec<Truth>], end: Ts, may_give_up: bool, gone
                     return Err(format!("{name}: no bar at all"));
                 }
             };
-            if first.id.row > expected.max(listed) {
+            // The first bar of all may not have been to be had: then the symbol begins with the next.
+            let tolerated = (may.all && listed >= expected) || may.gone == Some(symbol as u32);
+            if first.id.row > expected.max(listed) && !tolerated {
                 return Err(format!("{name}: begins with row {}, not {}", first.id.row, expected.max(listed)));
             }
             // That a row does not exist is known when a later one does.
@@ -55,7 +68,8 @@ pub fn bars(disk: &Disk, truths: &[Vec<Truth>], end: Ts, may_give_up: bool, gone
                     (BarFate::Absent, Some(_)) => {
                         return Err(format!("{name}: row {row} exists and was called absent"));
                     }
-                    (BarFate::Unrepaired, _) if may_give_up => unrepaired += 1,
+                    (BarFate::Unrepaired, _) if may.all || may.gone == Some(symbol as u32) => unrepaired += 1,
+                    (BarFate::Unrepaired, None) if may.absent => unrepaired += 1,
                     (BarFate::Unrepaired, _) => return Err(format!("{name}: row {row} was given up")),
                 }
             }
@@ -81,6 +95,7 @@ pub fn rows(
     truths: &[Vec<Truth>],
     skipped: bool,
     gone: Option<u32>,
+    settled: Ts,
 ) -> Result<Counts, String> {
     let plan = engine.plan();
     let emit_after = disk.emit_after.ok_or("nothing was stored")?;
@@ -89,8 +104,19 @@ pub fn rows(
     for row in &disk.rows {
         fates.insert((row.signal, row.symbol, row.open_time), &row.fate);
     }
-    for (i, symbol) in plan.symbols().iter().enumerate() {
-        let Some(reference) = reference(disk, engine, truths, i)? else { continue };
+    let symbols = plan.symbols();
+    let universe = if engine.is_over_universe() { Some(universe(disk, engine, truths, gone)?) } else { None };
+    // A symbol that is not listed is waited for up to a minute.
+    let all_listed = !engine.is_over_universe() || (0..symbols.len()).all(|s| has_entries(disk, s));
+    let owed_by = if all_listed { Ts(i64::MAX) } else { settled };
+    for (i, symbol) in symbols.iter().enumerate() {
+        let reference = match &universe {
+            Some(all) => all[i].clone(),
+            None => match reference(disk, engine, truths, i)? {
+                Some(rows) => rows,
+                None => continue,
+            },
+        };
         for (s, signal) in plan.signals.iter().enumerate() {
             let name = format!("signal {s} of symbol {i}");
             let interval = plan.frame(plan.frame_of(signal)).interval;
@@ -108,7 +134,7 @@ pub fn rows(
             for (open, expected) in expected {
                 let Some(fate) = fates.get(&(s as u16, i as u32, open)) else {
                     // A symbol that was taken off the list cannot load its history again after a crash.
-                    if gone == Some(i as u32) {
+                    if gone == Some(i as u32) || close(open) > owed_by {
                         continue;
                     }
                     return Err(format!("{name}: row {open} has no fate"));
@@ -184,6 +210,67 @@ fn reference(
     Ok(Some(rows.0))
 }
 
+/// What closes of a symbol at an instant: source, row, fate.
+type Due = Vec<(usize, i64, BarFate)>;
+
+fn has_entries(disk: &Disk, symbol: usize) -> bool {
+    disk.bars.keys().any(|id| id.symbol as usize == symbol)
+}
+
+/// The rows that fresh engines give for symbols that are ranked against each other. A symbol without an entry is not
+/// listed yet.
+fn universe(
+    disk: &Disk,
+    engine: &Engine,
+    truths: &[Vec<Truth>],
+    gone: Option<u32>,
+) -> Result<Vec<Vec<ReferenceRow>>, String> {
+    let plan = engine.plan();
+    let n = plan.symbols().len();
+    let sources = |symbol: usize| truths.iter().enumerate().filter_map(move |(s, of)| Some((s, of.get(symbol)?)));
+    // A row is computed when every source of every symbol has passed its close.
+    let passed = |symbol: usize| {
+        let of = |(source, truth): (usize, &Truth)| {
+            let id = |row| BarId { source: source as u16, symbol: symbol as u32, row };
+            let last = disk.bars.range(id(i64::MIN)..=id(i64::MAX)).next_back();
+            last.map(|(id, _)| truth.closes_at(id.row + 1))
+        };
+        sources(symbol).filter_map(of).min()
+    };
+    let others = (0..n).filter(|&s| gone != Some(s as u32)).filter_map(passed).min();
+    let open = others.or_else(|| (0..n).filter_map(passed).min()).unwrap_or(Ts(i64::MAX));
+    let has_part = |s: usize| passed(s).is_some();
+    let mut instants: BTreeMap<Ts, Vec<Due>> = BTreeMap::new();
+    for symbol in (0..n).filter(|&s| has_part(s)) {
+        for (source, truth) in sources(symbol) {
+            for (row, fate) in as_taken(disk, truth, source, symbol) {
+                let due = instants.entry(truth.closes_at(row)).or_insert_with(|| vec![Vec::new(); n]);
+                due[symbol].push((source, row, fate));
+            }
+        }
+    }
+    let mut lanes: Vec<Live> = (0..n).map(|s| Live::new(engine, s)).collect();
+    let mut rows: Vec<Reference> = (0..n).map(|_| Reference(Vec::new())).collect();
+    let mut together = Together::new(engine);
+    for (at, due) in instants.into_iter().filter(|(at, _)| *at < open) {
+        let mut bars: Vec<Vec<(FrameId, Bar)>> = vec![Vec::new(); n];
+        for (symbol, due) in due.into_iter().enumerate() {
+            for (source, row, fate) in due {
+                let frame = plan.sources[source].frame;
+                match fate {
+                    BarFate::Taken { bar, .. } => bars[symbol].push((frame, bar)),
+                    BarFate::Absent => {}
+                    BarFate::Unrepaired => lanes[symbol].unrepaired(frame, row),
+                }
+            }
+        }
+        let parts = lanes.iter_mut().zip(&bars).zip(&mut rows);
+        let mut turns: Vec<Turn<'_>> = parts.map(|((live, bars), rows)| Turn::new(live, bars, rows)).collect();
+        together.step(at, &mut turns, &mut []).map_err(|e| e.to_string())?;
+    }
+    Ok(rows.into_iter().map(|r| r.0).collect())
+}
+
 /// Without any bar in the margin before its history a symbol looks as if it had just been listed.
 fn is_young(plan: &Plan, signal: &Signal, truths: &[Vec<Truth>], symbol: usize, first_close: Ts) -> bool {
     let history = plan.structure().oldest(&plan.roots_of(signal), first_close, Until::Settled);
@@ -202,11 +289,13 @@ fn by_symbol(shelf: &Shelf) -> BTreeMap<String, Vec<(Ts, u16)>> {
     map
 }
 
-/// The truth before the first entry, then what the entries say: row by row, gaps included, from the first bar on.
+/// The truth up to the start, then what the entries say: row by row, gaps included, from the first bar on.
 fn as_taken(disk: &Disk, truth: &Truth, source: usize, symbol: usize) -> Vec<(i64, BarFate)> {
     let id = |row| BarId { source: source as u16, symbol: symbol as u32, row };
     let entries: Vec<_> = disk.bars.range(id(i64::MIN)..=id(i64::MAX)).map(|(_, e)| e).collect();
-    let first = entries.first().map_or(i64::MAX, |e| e.id.row);
+    // Entries that begin later are those of a symbol that was listed later.
+    let started = disk.emit_after.map_or(i64::MAX, |at| truth.interval.index_of(at));
+    let first = entries.first().map_or(started, |e| e.id.row.min(started));
     let history = (truth.first..first.min(truth.first + truth.rows.len() as i64)).map(|row| {
         let taken = truth.bar(row).map(|bar| BarFate::Taken { bar, origin: Origin::Rest });
         (row, taken.unwrap_or(BarFate::Absent))
@@ -225,11 +314,12 @@ pub enum Expected {
     Value(Vec<f64>),
 }
 
+#[derive(Debug, Clone)]
 pub struct ReferenceRow {
     pub frame: FrameId,
     pub open: Ts,
-    cells: Vec<f64>,
-    warm: Vec<bool>,
+    pub cells: Vec<f64>,
+    pub warm: Vec<bool>,
 }
 
 impl ReferenceRow {

@@ -20,6 +20,8 @@ pub struct Disk {
     pub cursors: BTreeMap<u16, u64>,
     pub odd: u64,
     pub intervals: Vec<Interval>,
+    /// So many symbols are ranked against each other: their states are of one instant.
+    pub universe: Option<usize>,
 }
 
 impl Disk {
@@ -46,6 +48,11 @@ impl Disk {
                 self.records.push(record.clone());
             }
             self.rows.push(row.clone());
+        }
+        if let (Some(n), Some(first)) = (self.universe, batch.snapshots.first())
+            && (batch.snapshots.len() != n || batch.snapshots.iter().any(|s| s.at != first.at))
+        {
+            return Err(format!("{} states of {n} symbols at {}", batch.snapshots.len(), first.at));
         }
         for s in &batch.snapshots {
             self.snapshots.insert(s.symbol, s.clone());

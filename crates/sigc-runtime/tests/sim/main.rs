@@ -8,7 +8,8 @@
 //! ```
 //!
 //! Read in this order: `truth` (what the venue traded), `venue` (how it tells of it), `disk` (journal and sinks, which
-//! survive a crash), `world` (the clock and the driver), `check` (what must hold), `replay` (the same plans over
+//! survive a crash), `world` (the clock and the driver), `check` (what must hold), `waits` (how long symbols wait for each
+//! other), `replay` (the same plans over
 //! recorded bars), `original` (the machines of the
 //! system that sigc replaces, whose bugs the checks must find).
 
@@ -21,6 +22,7 @@ mod plans;
 mod replay;
 mod truth;
 mod venue;
+mod waits;
 mod world;
 
 use std::sync::atomic::{AtomicU64, Ordering};

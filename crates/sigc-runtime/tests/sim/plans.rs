@@ -1,11 +1,12 @@
 //! Small plans whose every value is exact: one source, a resampled frame, two sources; then several signals, on two
-//! frames of one source and on two sources of different universes.
+//! frames of one source and on two sources of different universes; last two whose symbols are ranked against each other,
+//! on both frames of one source and over sources of different universes.
 
 use sigc_engine::Engine;
 use sigc_market::{Field, Interval, Symbol};
 use sigc_plan::{
-    Aggregate, Column, ColumnId, F64, Frame, FrameId, Gap, Graph, Incomplete, Label, Op, Origin, Plan, Row2, Signal,
-    SignalKind, Source, Type, ValueId, WindowFn,
+    Aggregate, Column, ColumnId, CrossFn, F64, Frame, FrameId, Gap, Graph, Incomplete, Label, Op, Origin, Plan, Row2,
+    Signal, SignalKind, Source, Type, ValueId, WindowFn,
 };
 use std::sync::OnceLock;
 
@@ -19,7 +20,7 @@ fn minutes(n: u32) -> Interval {
 }
 
 /// How many plans there are.
-pub const N_PLANS: usize = 5;
+pub const N_PLANS: usize = 7;
 
 /// An engine of plan `i` over so many symbols.
 pub fn engine(i: usize, n_symbols: usize) -> Engine {
@@ -95,6 +96,38 @@ fn plan(i: usize, n_symbols: usize) -> Plan {
             let both = Made { extra: vec![event.value, joined], ..Made::prediction(gap) };
             (vec![bars("bars", 1), five()], vec![Made::prediction(slow), event, both])
         }
+        // Ranks of minutes, summed over some of them; ranks of five minutes, and those as the minutes see them.
+        5 => {
+            let mut o = g.on(first);
+            let before = o.lag(close, 1);
+            let change = o.sub(close, before);
+            let (rank, order) = (o.cross(CrossFn::Rank, change), o.cross(CrossFn::Order, close));
+            let sum = o.window_min(WindowFn::Sum, rank, 3, 2);
+            let quick = Made { extra: vec![order], ..Made::prediction(sum) };
+            let last = g.push(second, last(close));
+            let mut o = g.on(second);
+            let (mean, count) = (o.cross(CrossFn::Mean, last), o.cross(CrossFn::Count, last));
+            let above = o.sub(last, mean);
+            let joined = g.push(first, Op::AsOf { x: above });
+            let both = g.on(first).add(joined, rank);
+            let slow = Made { extra: vec![count], ..Made::prediction(above) };
+            (vec![bars("bars", 1), five()], vec![quick, slow, Made::prediction(both)])
+        }
+        6 => {
+            let slow = g.push(second, Op::Input(Field::Close));
+            let mut o = g.on(second);
+            let (mean, std) = (o.cross(CrossFn::Mean, slow), o.cross(CrossFn::Std, slow));
+            let score = o.sub(slow, mean);
+            let joined = g.push(first, Op::AsOf { x: mean });
+            let mut o = g.on(first);
+            let gap = o.sub(close, joined);
+            let (order, sum) = (o.cross(CrossFn::Order, gap), o.cross(CrossFn::Sum, close));
+            let made = vec![
+                Made { extra: vec![std], ..Made::prediction(score) },
+                Made { extra: vec![sum], ..Made::prediction(order) },
+            ];
+            (vec![bars("bars", 1), bars("slow", 3)], made)
+        }
         _ => {
             let slow = g.push(second, Op::Input(Field::Close));
             let mean = g.on(first).mean(close, 3);
@@ -115,7 +148,7 @@ fn plan(i: usize, n_symbols: usize) -> Plan {
     let sources = match i {
         2 => vec![source(0, n_symbols), source(1, n_symbols)],
         // The second source lacks the last symbol.
-        4 => vec![source(0, n_symbols), source(1, (n_symbols - 1).max(1))],
+        4 | 6 => vec![source(0, n_symbols), source(1, (n_symbols - 1).max(1))],
         _ => vec![source(0, n_symbols)],
     };
     let mut columns: Vec<Column> = Vec::new();

@@ -1,9 +1,10 @@
 //! The plans of the simulation over recorded bars: a replay gives the rows that live runs are held to, and verification
 //! finds no difference.
 
-use crate::check::{Expected, Reference};
+use crate::check::{Expected, Reference, ReferenceRow};
 use crate::plans;
 use crate::truth::Truth;
+use sigc_engine::reference::{Ask, interpret_universe};
 use sigc_engine::{Engine, Live};
 use sigc_market::{Bar, Ts};
 use sigc_plan::FrameId;
@@ -59,6 +60,7 @@ fn recorded(engine: &Engine, seed: u64) -> Vec<(FrameId, Vec<Vec<Bar>>)> {
 fn expected(engine: &Engine, bars: &[(FrameId, Vec<Vec<Bar>>)]) -> BTreeMap<(Ts, usize, u16), Vec<u64>> {
     let plan = engine.plan();
     let mut rows = BTreeMap::new();
+    let mut universe = engine.is_over_universe().then(|| defined(engine, bars)).into_iter().flatten();
     for symbol in 0..plan.symbols().len() {
         let mut instants: BTreeMap<Ts, Vec<(FrameId, Bar)>> = BTreeMap::new();
         for (frame, by_symbol) in bars {
@@ -69,8 +71,12 @@ fn expected(engine: &Engine, bars: &[(FrameId, Vec<Vec<Bar>>)]) -> BTreeMap<(Ts,
             }
         }
         let (mut live, mut reference) = (Live::new(engine, symbol), Reference(Vec::new()));
-        for (at, due) in instants {
-            live.step(at, &due, &mut [], &mut reference).expect("in order");
+        if let Some(defined) = universe.next() {
+            reference.0 = defined;
+        } else {
+            for (at, due) in instants {
+                live.step(at, &due, &mut [], &mut reference).expect("in order");
+            }
         }
         for row in &reference.0 {
             for (s, signal) in plan.signals.iter().enumerate().filter(|(_, s)| plan.frame_of(s) == row.frame) {
@@ -83,6 +89,34 @@ fn expected(engine: &Engine, bars: &[(FrameId, Vec<Vec<Bar>>)]) -> BTreeMap<(Ts,
         }
     }
     rows
+}
+
+/// The rows of symbols that are ranked against each other, by the definition of their ops.
+fn defined(engine: &Engine, bars: &[(FrameId, Vec<Vec<Bar>>)]) -> Vec<Vec<ReferenceRow>> {
+    let plan = engine.plan();
+    let of = |s: usize| bars.iter().map(|(f, by_symbol)| (*f, by_symbol[s].as_slice())).collect::<Vec<_>>();
+    let symbols: Vec<Vec<(FrameId, &[Bar])>> = (0..plan.symbols().len()).map(of).collect();
+    let symbols: Vec<&[(FrameId, &[Bar])]> = symbols.iter().map(Vec::as_slice).collect();
+    let all = interpret_universe(plan, &symbols, None, &mut [], Ask::Warm).expect("sound bars");
+    let rows = |r: &sigc_engine::reference::Reference| {
+        let mut rows = Vec::new();
+        for frame in (0..plan.frames.len()).map(FrameId::new) {
+            let outputs = engine.outputs().iter().map(|c| plan.column(*c)).filter(|c| c.frame == frame);
+            let values: Vec<_> = outputs.map(|c| c.value).collect();
+            let Some((first, n)) = r.rows(frame) else { continue };
+            rows.extend((0..n).map(|k| {
+                let row = first + k as i64;
+                ReferenceRow {
+                    frame,
+                    open: plan.frame(frame).interval.open_of(row),
+                    cells: values.iter().map(|v| r.value(*v)[k]).collect(),
+                    warm: values.iter().map(|v| r.settled_first(*v).is_some_and(|from| row >= from)).collect(),
+                }
+            }));
+        }
+        rows
+    };
+    all.iter().map(rows).collect()
 }
 
 #[test]

@@ -29,6 +29,12 @@ impl Truth {
         Truth { interval, first, rows: rows.collect() }
     }
 
+    /// The symbol is listed then, and not before.
+    pub fn list_at(&mut self, at: Ts) {
+        let unlisted = (self.interval.index_of(at) - self.first).max(0) as usize;
+        self.rows.iter_mut().take(unlisted).for_each(|row| *row = None);
+    }
+
     pub fn bar(&self, row: i64) -> Option<Bar> {
         usize::try_from(row - self.first).ok().and_then(|i| self.rows.get(i).copied().flatten())
     }

@@ -159,6 +159,8 @@ pub struct World {
     /// The symbol whose requests fail, and the one that is delisted: from when to when.
     rest_down: Option<(u32, Ts, Ts)>,
     delisted: Option<(u32, Ts)>,
+    /// It was given up before its history was there, and the others were ranked against what there was of it.
+    amid_history: bool,
     shelves: Vec<Shelf>,
     totals: Totals,
     traced: bool,
@@ -182,8 +184,14 @@ impl World {
             let (first, last) = (interval.index_of(Ts(START.0 - 90 * 60_000)), interval.index_of(Ts(end)));
             Truth::new(rng, interval, first, last, unkind.gaps)
         };
-        let truths: Vec<Vec<Truth>> =
+        let mut truths: Vec<Vec<Truth>> =
             (0..sources.len()).map(|s| sources[s].symbols.iter().map(|_| truth(&mut rng, s)).collect()).collect();
+        let over_universe = engine.is_over_universe();
+        if over_universe && rng.below(4) == 0 {
+            // One is listed while the others wait for it.
+            let (symbol, at) = (rng.below(n_symbols as i64) as usize, Ts(START.0 + rng.below(1_800_000)));
+            truths.iter_mut().filter_map(|of| of.get_mut(symbol)).for_each(|truth| truth.list_at(at));
+        }
         let start = Ts(START.0 + rng.below(120_000));
         let quiet_from = Ts(start.0 + BARS * 60_000);
         let some = |rng: &mut SplitMix| (rng.below(n_symbols as i64) as u32, Ts(start.0 + rng.below(BARS * 30_000)));
@@ -198,11 +206,16 @@ impl World {
             machine: None,
             life: 0,
             catch_up: [CatchUp::Emit, CatchUp::Mark, CatchUp::Skip][rng.below(3) as usize],
-            disk: Disk { intervals: truths.iter().map(|t| t[0].interval).collect(), ..Disk::default() },
+            disk: Disk {
+                intervals: truths.iter().map(|t| t[0].interval).collect(),
+                universe: over_universe.then_some(n_symbols),
+                ..Disk::default()
+            },
             original_marks: vec![i64::MIN; n_symbols],
             skew: 0,
             rest_down,
             delisted,
+            amid_history: false,
             shelves: (0..1 + rng.below(2)).map(|_| Shelf::default()).collect(),
             totals: Totals::default(),
             engine,
@@ -246,13 +259,19 @@ impl World {
         // What closed in the last moments may still be on its way: without a later bar a row takes `lonely_ms`.
         let settled = Ts(end.0 - 120_000);
         let gone = self.delisted.map(|(symbol, _)| symbol);
-        let unrepaired = check::bars(&self.disk, &self.truths, settled, self.rest_down.is_some(), gone)?;
+        let may_give_up = check::MayGiveUp {
+            all: self.rest_down.is_some(),
+            absent: self.engine.is_over_universe(),
+            gone: gone.filter(|_| self.engine.is_over_universe()),
+        };
+        let unrepaired = check::bars(&self.disk, &self.truths, settled, may_give_up, gone)?;
         self.totals.count("bars given up", unrepaired);
-        if self.subject == Subject::Conductor {
+        // Of history nothing is stored, so that nobody can tell how much of it there was.
+        if self.subject == Subject::Conductor && !self.amid_history {
             let skipped = self.catch_up == CatchUp::Skip;
             // The last row may be stored and not yet written.
             self.flush()?;
-            let n = check::rows(&self.disk, &self.shelves, &self.engine, &self.truths, skipped, gone)?;
+            let n = check::rows(&self.disk, &self.shelves, &self.engine, &self.truths, skipped, gone, settled)?;
             self.totals.count("rows emitted", n.emitted);
             self.totals.count("quiet rows", n.quiet);
             self.totals.count("rows skipped", n.skipped);
@@ -492,6 +511,7 @@ impl World {
                 return Ok(());
             }
             Some(Machine::Conductor(conductor)) => {
+                let loaded = self.delisted.is_none_or(|(s, _)| has_history(conductor, s));
                 let mut out = Out::default();
                 conductor.handle(event, Ts(self.now.0 + self.skew), &mut out).map_err(|e| e.to_string())?;
                 for note in &out.notes {
@@ -506,6 +526,9 @@ impl World {
                                 return Err(format!("quarantined: {reason}"));
                             }
                             self.totals.count("delisted symbols", 1);
+                            if self.engine.is_over_universe() && self.disk.snapshots.is_empty() {
+                                self.amid_history = !loaded;
+                            }
                         }
                         Note::Feed { note: FeedNote::Poll(PollEvent::Overrun(o)), .. } => {
                             if o.took_ms <= o.planned_ms {
@@ -708,4 +731,13 @@ impl World {
         };
         self.tell(event)
     }
+}
+
+/// True if no source lacks a row of a symbol's history.
+fn has_history(conductor: &Conductor, symbol: u32) -> bool {
+    conductor.sources().iter().enumerate().all(|(i, source)| {
+        let feed = conductor.feed(i);
+        let next = |s: u32| source.terms.interval.close_of(feed.splice(s).next());
+        (symbol as usize) >= feed.n_symbols() || next(symbol) > conductor.emit_after()
+    })
 }

@@ -69,6 +69,9 @@ pub fn plan(p: &PlanReport) -> String {
             let _ = writeln!(out, "  to {} {}", sink.using, sink.target.as_deref().unwrap_or(""));
         }
     }
+    if !p.over_universe.is_empty() {
+        let _ = writeln!(out, "Symbols wait for each other: {} over the universe", p.over_universe.join(", "));
+    }
     let _ = writeln!(out, "Ops {}, and {} more were asked for and found shared", p.ops.total, p.ops.shared);
     out
 }

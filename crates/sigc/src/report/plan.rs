@@ -23,6 +23,9 @@ pub struct PlanReport {
     pub steps: Vec<StepReport>,
     /// What feeds what.
     pub edges: Vec<EdgeReport>,
+    /// The functions over the universe, because of which its symbols wait for each other.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub over_universe: Vec<&'static str>,
     /// How many ops.
     pub ops: OpsReport,
     /// The models.
@@ -285,6 +288,7 @@ pub fn report(compiled: &Compiled, file: &SourceFile) -> Option<PlanReport> {
         edges: edges
             .map(|&(a, b)| EdgeReport { from: typed.steps[a].id.clone(), to: typed.steps[b].id.clone() })
             .collect(),
+        over_universe: plan.cross_section().into_iter().map(sigc_plan::CrossFn::name).collect(),
         ops: OpsReport { total: plan.nodes.len(), shared: s.dag.graph.pushed() - s.nodes.len() },
         models: plan
             .models

@@ -132,7 +132,7 @@ fn every_format_prints() {
 /// `expand` prints a pipeline that compiles to the same plan.
 #[test]
 fn the_expanded_pipeline_is_the_same_pipeline() {
-    for example in ["bilstm_realtime_signal", "grids", "joined_timeframes", "events"] {
+    for example in ["bilstm_realtime_signal", "grids", "joined_timeframes", "events", "top_k"] {
         let file = root().join(format!("examples/{example}.yaml"));
         let expanded = sigc_ok(demo(), &["expand", file.to_str().expect("a plain path")]);
         std::fs::write(demo().join(format!("{example}.expanded.yaml")), expanded).expect("writable");

@@ -18,3 +18,4 @@ mod support;
 mod timer;
 mod training;
 mod ui;
+mod universe;

@@ -94,6 +94,43 @@ fn verify_compares_a_process_with_itself() {
     assert!(stderr(&out).contains("E0513"), "{}", stderr(&out));
 }
 
+/// A batch asks about many windows in one request; one that kills the process costs its own row only.
+#[test]
+fn a_batch_asks_about_many_windows_at_once() {
+    let dir = place();
+    let program = dir.path().join("examples/process/model.py");
+    let text = std::fs::read_to_string(&program).expect("the model");
+    let backfill = |out: &str| {
+        let args = ["backfill", "p.yaml", "--bars", "bars", "--out", out, "--allow-process", "--threads", "1"];
+        sigc_ok(dir.path(), &args);
+        csv(&std::fs::read_to_string(dir.path().join(out)).expect("rows"))
+    };
+    let plain = backfill("plain.csv");
+    // The same answers, and how many windows each request had.
+    let noted = text.replace(
+        "        values = [",
+        "        open('requests.txt', 'a').write(f\"{len(message['windows'])}\\n\")\n        values = [",
+    );
+    assert_ne!(noted, text);
+    std::fs::write(&program, &noted).expect("written");
+    assert_eq!(backfill("noted.csv"), plain);
+    let requests = std::fs::read_to_string(dir.path().join("requests.txt")).expect("requests");
+    let sizes: Vec<usize> = requests.lines().map(|n| n.parse().expect("a number")).collect();
+    assert_eq!(sizes.iter().max(), Some(&64), "{sizes:?}");
+    assert!(sizes.iter().sum::<usize>() > 300, "{sizes:?}");
+
+    // Row by row the same window again and again: it dies of one.
+    let rsi: Vec<f64> = plain.iter().filter_map(|r| r["rsi_14"].parse().ok()).collect();
+    let poison = rsi[rsi.len() / 2];
+    let deadly =
+        text.replace("    total = sum(", &format!("    if rows[-1][0] == {poison:?}: sys.exit(3)\n    total = sum("));
+    std::fs::write(&program, deadly).expect("written");
+    let left = backfill("deadly.csv");
+    let without: Vec<_> = plain.iter().zip(&left).filter(|(a, b)| a["prediction"] != b["prediction"]).collect();
+    assert!(without.iter().all(|(_, b)| b["prediction"].is_empty()));
+    assert!((1..64).contains(&without.len()), "{} rows are without a prediction", without.len());
+}
+
 #[test]
 fn nothing_is_started_without_leave() {
     let dir = place();
@@ -135,7 +172,7 @@ fn processes_that_cannot_be_used_have_coded_errors() {
     }
 }
 
-/// A process that ends in the middle is started again: for a model the row at which it ended has no prediction, for a
+/// A process that ends in the middle is started again: for a model the row that it ends at has no prediction, for a
 /// replay's sink the run ends with the code, and the next run has every row once.
 #[test]
 fn crashes_lose_nothing_that_was_confirmed() {
@@ -159,7 +196,8 @@ fn crashes_lose_nothing_that_was_confirmed() {
 
     let model = dir.path().join("examples/process/model.py");
     let text = std::fs::read_to_string(&model).expect("the model");
-    let crash = "if message['id'] == 50: sys.exit(3)\n        values =";
+    // It dies of one in some hundred windows, asked about alone or with others behind it.
+    let crash = "if int(message['windows'][0]['rows'][-1][0] * 1e6) % 97 == 0: sys.exit(3)\n        values =";
     std::fs::write(&model, text.replace("values =", crash)).expect("written");
     std::fs::remove_dir_all(dir.path().join("outputs")).expect("there");
     let out = sigc(dir.path(), RUN);

@@ -17,3 +17,4 @@ mod load;
 mod signals;
 mod stall;
 mod thirty_days;
+mod universe;

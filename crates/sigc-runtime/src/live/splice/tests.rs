@@ -173,3 +173,50 @@ fn silence_is_told_once_per_silence() {
     splice.frame(Ts(180_000));
     assert!(splice.fell_silent(Ts(300_000)));
 }
+
+/// Others wait for its rows: what an answer does not have a minute after its close was before the listing.
+#[test]
+fn rows_before_the_first_bar_are_passed_over_once_that_is_sure() {
+    let (mut splice, close, mut out) =
+        (Splice::new(terms(false), 100, false, 7).awaited(), 101 * MINUTE, Spliced::default());
+    splice.ask(Ts(close + 2_000)).expect("due");
+    splice.rows(&[], Ts(close + 2_100), &mut out);
+    assert_eq!(splice.next(), 100, "just after the close an answer proves nothing");
+    let at = splice.asks_at(Ts(close + 60_000)).expect("it is asked again").0.max(close + 60_000);
+    splice.ask(Ts(at)).expect("due");
+    splice.rows(&[], Ts(at + 100), &mut out);
+    assert_eq!((splice.next(), splice.begun()), (101, false));
+    splice.known(&bar(101), Origin::Stream, Ts(102 * MINUTE), &mut out);
+    assert_eq!(released(&mut out), [101]);
+    // By itself it takes the row when it comes, however late.
+    let mut alone = Splice::new(terms(false), 100, false, 7);
+    alone.ask(Ts(at)).expect("due");
+    alone.rows(&[], Ts(at + 100), &mut out);
+    assert_eq!(alone.next(), 100);
+}
+
+#[test]
+fn rows_that_others_wait_for_are_declared_and_come_too_late_then() {
+    let (splice, close, mut out) = at_close(100);
+    let mut splice = splice.awaited();
+    let asked = Ts(close.0 + 2_000);
+    splice.ask(asked).expect("due");
+    splice.failed(None, Ts(close.0 + 2_100), &mut out);
+    assert_eq!(splice.asked_since(), Some(asked));
+    splice.give_up(101, Ts(close.0 + 600_000), &mut out);
+    assert_eq!(out.released, [Release { row: 100, fate: BarFate::Unrepaired }]);
+    // The next row is not waited for from the beginning again.
+    assert_eq!(splice.asked_since(), Some(asked));
+    out.released.clear();
+    splice.known(&bar(100), Origin::Rest, Ts(close.0 + 600_001), &mut out);
+    assert_eq!(out.odd, [Odd { row: 100, kind: OddityKind::Late }]);
+    splice.known(&bar(101), Origin::Rest, Ts(close.0 + 600_001), &mut out);
+    assert_eq!(released(&mut out), [101]);
+    assert_eq!(splice.asked_since(), None);
+    // Also of a symbol that was given up; a bar that waits is taken.
+    splice.known(&bar(103), Origin::Stream, Ts(close.0 + 700_000), &mut out);
+    splice.end();
+    splice.give_up(105, Ts(close.0 + 700_000), &mut out);
+    let fates: Vec<bool> = out.released.iter().map(|r| r.fate == BarFate::Unrepaired).collect();
+    assert_eq!((fates, splice.next()), (vec![true, false, true], 105));
+}
