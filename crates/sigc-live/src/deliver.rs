@@ -2,12 +2,17 @@
 //!
 //! Each sink has its own, so a sink that hangs holds up nobody else. Rows come from the journal, not from memory: a
 //! sink that was down for a day needs no more memory than one that is on time.
+//!
+//! A sink that panics is a sink that is stopped: it may be half-way through a change, so it is not asked again, nor closed;
+//! its rows are kept in the journal, and the others go on.
 
 use crate::spec::SinkSpec;
 use sigc_journal::JournalReader;
 use sigc_runtime::live::conductor::Event;
 use sigc_runtime::live::outbox::{Delivery, Failure};
 use sigc_runtime::{Record, SinkError, Subscription, Written};
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Instant;
@@ -45,12 +50,17 @@ pub(crate) fn start(
         let mut written = Written::default();
         while let Ok(delivery) = jobs.recv() {
             let begun = Instant::now();
+            let mut panicked = false;
             let result = rows(&reader, delivery, &subscriptions).and_then(|rows| {
                 // Nothing of this batch may be for this sink.
-                let new = match rows.is_empty() {
-                    true => Written::default(),
-                    false => sink.write(&rows).and_then(|w| sink.flush().map(|()| w)).map_err(|e| failure(&e))?,
-                };
+                if rows.is_empty() {
+                    return Ok((rows, Written::default()));
+                }
+                let write = || sink.write(&rows).and_then(|w| sink.flush().map(|()| w)).map_err(|e| failure(&e));
+                let new = catch_unwind(AssertUnwindSafe(write)).unwrap_or_else(|panic| {
+                    panicked = true;
+                    Err((Failure::Refused, format!("the sink has a fault and panicked: {}", said(&*panic))))
+                })?;
                 Ok((rows, new))
             });
             let event = match result {
@@ -63,7 +73,12 @@ pub(crate) fn start(
                 }
                 Err((failure, reason)) => Event::NotDelivered { sink: number, failure, reason },
             };
-            if events.blocking_send(event).is_err() {
+            let nobody_listens = events.blocking_send(event).is_err();
+            if panicked {
+                let close_error = Some("it has a fault and was not closed".to_owned());
+                return Delivered { name, written, close_error };
+            }
+            if nobody_listens {
                 break;
             }
         }
@@ -71,6 +86,12 @@ pub(crate) fn start(
         Delivered { name, written, close_error }
     })?;
     Ok((jobs_in, thread))
+}
+
+/// The words of a panic.
+fn said(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it does not say why")
 }
 
 /// The rows of a delivery as the sink's records.

@@ -91,20 +91,28 @@ impl Server {
     pub fn up(&mut self) {
         assert!(self.child.is_none(), "the server runs already");
         let log = self.folder.join("server.log");
-        let out = std::fs::File::create(&log).expect("the log of the server");
-        let mut command = self.command();
-        command.args(&self.arguments);
-        command.stdout(out.try_clone().expect("a second handle")).stderr(out).stdin(Stdio::null()).process_group(0);
-        self.child = Some(command.spawn().unwrap_or_else(|e| panic!("{:?} does not start: {e}", self.kind)));
         let begun = Instant::now();
+        self.child = Some(self.spawn(&log));
         while !self.listens() {
             let ended = self.child.as_mut().and_then(|c| c.try_wait().ok()).flatten();
-            if ended.is_some() || begun.elapsed() > START {
+            if begun.elapsed() > START {
                 let said = std::fs::read_to_string(&log).unwrap_or_default();
                 panic!("{:?} does not listen ({ended:?}):\n{said}", self.kind);
             }
             std::thread::sleep(Duration::from_millis(50));
+            if ended.is_some() {
+                // What the killed one held, its port or memory, may be free only now.
+                std::thread::sleep(Duration::from_millis(500));
+                self.child = Some(self.spawn(&log));
+            }
         }
+    }
+
+    fn spawn(&self, log: &Path) -> Child {
+        let out = std::fs::File::create(log).expect("the log of the server");
+        let mut command = self.command();
+        command.stdout(out.try_clone().expect("a second handle")).stderr(out).stdin(Stdio::null()).process_group(0);
+        command.spawn().unwrap_or_else(|e| panic!("{:?} does not start: {e}", self.kind))
     }
 
     fn listens(&self) -> bool {

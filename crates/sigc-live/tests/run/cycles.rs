@@ -15,7 +15,7 @@ fn a_hundred_cycles_leave_nothing_behind() {
     let mut before = None;
     for i in 0..CYCLES {
         let stop = Stop::default();
-        let sink = Memory { shelf: shelf.clone(), stall: Duration::ZERO };
+        let sink = Memory { shelf: shelf.clone(), ..Memory::default() };
         let running = run(spec(&venue, state.path(), vec![sink]), &stop);
         // Every tenth run gets to rows; the others are stopped while they start.
         if i % 10 == 0 {

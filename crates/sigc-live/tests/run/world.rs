@@ -59,15 +59,21 @@ impl Drop for Venue {
 /// What a sink was given, and when.
 pub type Shelf = Arc<Mutex<Vec<(Record, Instant)>>>;
 
-/// Keeps its rows in memory; the first write takes `stall`.
+/// Keeps its rows in memory.
+#[derive(Default)]
 pub struct Memory {
     pub shelf: Shelf,
+    /// The first write takes so long.
     pub stall: Duration,
+    /// Panics when it holds so many rows.
+    pub breaks_at: Option<usize>,
 }
 
 impl Sink for Memory {
     fn write(&mut self, rows: &[Record]) -> Result<Written, SinkError> {
         std::thread::sleep(std::mem::take(&mut self.stall));
+        let held = self.shelf.lock().expect("no panic holds it").len();
+        assert!(self.breaks_at.is_none_or(|n| held < n), "as the test wants it");
         let mut shelf = self.shelf.lock().expect("no panic holds it");
         let mut new = 0;
         for row in rows {
