@@ -111,6 +111,7 @@ impl Server {
     fn spawn(&self, log: &Path) -> Child {
         let out = std::fs::File::create(log).expect("the log of the server");
         let mut command = self.command();
+        command.args(&self.arguments);
         command.stdout(out.try_clone().expect("a second handle")).stderr(out).stdin(Stdio::null()).process_group(0);
         command.spawn().unwrap_or_else(|e| panic!("{:?} does not start: {e}", self.kind))
     }

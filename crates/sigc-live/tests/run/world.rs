@@ -73,7 +73,10 @@ impl Sink for Memory {
     fn write(&mut self, rows: &[Record]) -> Result<Written, SinkError> {
         std::thread::sleep(std::mem::take(&mut self.stall));
         let held = self.shelf.lock().expect("no panic holds it").len();
-        assert!(self.breaks_at.is_none_or(|n| held < n), "as the test wants it");
+        if self.breaks_at.is_some_and(|n| held >= n) {
+            // Without the hook, whose backtrace would count as memory of the test beside this one.
+            std::panic::resume_unwind(Box::new("as the test wants it"));
+        }
         let mut shelf = self.shelf.lock().expect("no panic holds it");
         let mut new = 0;
         for row in rows {
